@@ -9,6 +9,8 @@ export interface InventoryItem {
   readonly store: StoreId;
   readonly ref: string;
   readonly contentId?: string;
+  /** Hub revision (branch, tag or commit) that was resolved to the content id. */
+  readonly revision?: string;
   readonly contentDigest?: Sha256;
   readonly origin: "pulled" | "adopted";
   readonly since: Instant;
