@@ -2,9 +2,9 @@ import type { DriftClass } from "./drift.ts";
 import type { SourceLocation } from "./diagnostic.ts";
 import type { Sha256 } from "./digest.ts";
 import type { Failure } from "./failure.ts";
-import type { MemoryChange } from "./inventory.ts";
+import type { Deprecation, MemoryChange } from "./inventory.ts";
 import type { StoreId } from "./observed.ts";
-import type { Instant, ResourceKey } from "./resource.ts";
+import type { Instant, Milliseconds, ResourceKey } from "./resource.ts";
 import type { UpstreamFile } from "./upstream.ts";
 
 /** The verbs of a plan; `activate` and `deactivate` concern serving backends. */
@@ -71,7 +71,8 @@ export type Work =
   | { readonly verb: "purge"; readonly request: RemoveRequest }
   /** Hash every file; `expected` are the locked hashes by path, when locked. */
   | { readonly verb: "hash"; readonly expected?: Readonly<Record<string, Sha256>> }
-  | { readonly verb: "import" | "deprecate" | "undeprecate" | "forget" }
+  | { readonly verb: "deprecate"; readonly because: Deprecation["reason"] }
+  | { readonly verb: "import" | "undeprecate" | "forget" }
   | { readonly verb: "activate"; readonly backend: string; readonly model: string }
   | { readonly verb: "deactivate"; readonly backend: string };
 
@@ -110,6 +111,8 @@ export interface Action {
   /** Ids of actions that must have succeeded before. */
   readonly dependsOn: readonly string[];
   readonly location?: SourceLocation;
+  /** What the manifest says that must be remembered with the inventory item; only for actions that make the model ours. */
+  readonly declared?: { readonly protect: boolean; readonly purgeAfter?: Milliseconds; readonly revision?: string };
 }
 
 /** Something that ought to be done and is not, with the reason. */

@@ -1,0 +1,198 @@
+import type { Blocked } from "./action.ts";
+import type { Assessment } from "./assess.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { Deprecation, InventoryItem } from "./inventory.ts";
+import { lockEntryOf } from "./lock.ts";
+import type { Holding, StoreId } from "./observed.ts";
+import { observationOf, sameRef } from "./placement.ts";
+import { ownedBy } from "./plan-declared.ts";
+import { act, block, join, nothing, recordOnly, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
+import type { Milliseconds } from "./resource.ts";
+
+/** Something on its way out of a store, and why. */
+interface Leaving {
+  readonly name: string;
+  readonly store: StoreId;
+  readonly ref: string;
+  readonly because: Deprecation["reason"];
+  readonly contentId?: string;
+  readonly item?: InventoryItem;
+  readonly assessment?: Extract<Assessment, { state: "held" }>;
+  readonly holding?: Holding;
+}
+
+/** What happens to things that nobody wants any more: deprecate, purge after the grace period, or forget. */
+export function planLeaving(assessments: readonly Assessment[], input: PlanInput): PlanPart {
+  if (input.options.prune.mode === "off") return nothing;
+  const leaving = [...leavingInventory(assessments, input), ...leavingDeclared(assessments, input), ...leavingUnmanaged(assessments, input)];
+  return join(leaving.map((thing) => planOne(thing, input)));
+}
+
+function leavingInventory(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
+  const settled = new Set(assessments.flatMap((a) => (a.state === "held" && a.defects.length === 0 && a.identity !== "different" ? [a.model.metadata.name] : [])));
+  const declared = new Set(input.desired.models.map((model) => model.metadata.name));
+  return input.memory.inventory
+    .filter((item) => !isWanted(item, assessments))
+    .filter((item) => !declared.has(item.name) || settled.has(item.name) || isRemoteNow(item.name, assessments))
+    .map((item): Leaving => {
+      const holding = holdingAt(input, item.store, item.ref);
+      const { name, store, ref, contentId } = item;
+      return { name, store, ref, because: "not-in-manifests", item, ...(contentId === undefined ? {} : { contentId }), ...(holding === undefined ? {} : { holding }) };
+    });
+}
+
+function isRemoteNow(name: string, assessments: readonly Assessment[]): boolean {
+  return assessments.some((assessment) => assessment.state === "remote" && assessment.model.metadata.name === name);
+}
+
+/** True when a declared model lives (or will live) at this very place. */
+export function isWanted(place: { readonly store: StoreId; readonly ref: string }, assessments: readonly Assessment[]): boolean {
+  return assessments.some((assessment) => {
+    if (assessment.state === "remote" || assessment.store !== place.store) return false;
+    const ref = assessment.state === "held" ? assessment.holding.ref : "ref" in assessment ? assessment.ref : undefined;
+    return ref !== undefined && sameRef(place.store, ref, place.ref);
+  });
+}
+
+function leavingDeclared(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
+  return assessments.flatMap((assessment): readonly Leaving[] => {
+    if (assessment.state !== "held" || assessment.model.lifecycle.state !== "deprecated") return [];
+    const { holding, model, store } = assessment;
+    const content = holding.contentId === undefined ? {} : { contentId: holding.contentId };
+    const item = ownedBy(assessment, input.memory);
+    return [{ name: model.metadata.name, store, ref: holding.ref, because: "lifecycle", holding, assessment, ...content, ...(item === undefined ? {} : { item }) }];
+  });
+}
+
+function leavingUnmanaged(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
+  const { unmanaged } = input.options;
+  if (unmanaged !== "deprecate" && unmanaged !== "purge") return [];
+  return unmanagedHoldings(assessments, input).map((holding): Leaving => {
+    const name = input.memory.discovered.find((model) => model.store === holding.store && sameRef(model.store, model.ref, holding.ref))?.name ?? holding.ref;
+    return { name, store: holding.store, ref: holding.ref, because: "unmanaged", holding, ...(holding.contentId === undefined ? {} : { contentId: holding.contentId }) };
+  });
+}
+
+/** Holdings that no manifest declares and the inventory does not list: somebody else's. */
+export function unmanagedHoldings(assessments: readonly Assessment[], input: Pick<PlanInput, "observed" | "memory">): readonly Holding[] {
+  const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
+  const owned = (holding: Holding): boolean => input.memory.inventory.some((item) => item.store === holding.store && sameRef(item.store, item.ref, holding.ref));
+  return holdings.filter((holding) => !isWanted(holding, assessments) && !owned(holding));
+}
+
+function holdingAt(input: PlanInput, store: StoreId, ref: string): Holding | undefined {
+  const observation = observationOf(input.observed.stores, store);
+  return observation?.state === "observed" ? observation.holdings.find((holding) => sameRef(store, holding.ref, ref)) : undefined;
+}
+
+function planOne(thing: Leaving, input: PlanInput): PlanPart {
+  const observation = observationOf(input.observed.stores, thing.store);
+  if (observation?.state !== "observed") return nothing;
+  if (thing.holding === undefined) return observation.complete ? act(forgetDraft(thing, "no longer declared and no longer here")) : nothing;
+  if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
+  if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
+  const deprecation = input.memory.deprecations.find((item) => item.store === thing.store && sameRef(item.store, item.ref, thing.ref));
+  if (deprecation === undefined) return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", whyDeprecated(thing)));
+  return planDeprecated(thing, deprecation, thing.holding, observation.complete, input);
+}
+
+function planDeprecated(thing: Leaving, deprecation: Deprecation, holding: Holding, complete: boolean, input: PlanInput): PlanPart {
+  const confirmations = deprecation.confirmations + (complete ? 1 : 0);
+  const counted: PlanPart = confirmations === deprecation.confirmations || deprecation.confirmations >= 2 ? nothing : { ...nothing, bookkeeping: [{ kind: "deprecate", deprecation: { ...deprecation, confirmations } }] };
+  const mayPurge = input.options.prune.mode === "purge" && (thing.because !== "unmanaged" || input.options.unmanaged === "purge");
+  if (!mayPurge || isProtected(thing) || confirmations < 2) return counted;
+  const age = Date.parse(input.now) - Date.parse(deprecation.since);
+  if (age < graceOf(thing, input.options.prune.grace)) return counted;
+  const veto = purgeVeto(thing, holding, input);
+  if (veto !== undefined) return join([counted, block(veto)]);
+  return join([counted, act(purgeDraft(thing, holding, age, input))]);
+}
+
+/** The grace period of a thing: as its manifest said last, else the setting. */
+function graceOf(thing: Leaving, fallback: Milliseconds): Milliseconds {
+  return thing.assessment?.model.lifecycle.purgeAfter ?? thing.item?.purgeAfter ?? fallback;
+}
+
+/** A plain folder that somebody else fills is never ours to delete. */
+function isForeign(thing: Leaving): boolean {
+  return thing.store === "directory" && thing.item?.revision === undefined && thing.assessment?.model.source.kind !== "huggingface";
+}
+
+function isProtected(thing: Leaving): boolean {
+  return isForeign(thing) || thing.assessment?.model.protect === true || thing.item?.protect === true;
+}
+
+/** Why something that is due must not be purged: a role wants it, it is locked, loaded, or could not be brought back. */
+function purgeVeto(thing: Leaving, holding: Holding, input: PlanInput): Blocked | undefined {
+  const object = subject(thing).object;
+  const role = input.desired.roles.find((candidate) => candidate.prefer.includes(thing.name) || candidate.fallback === thing.name);
+  if (role !== undefined) return { object, cause: "guard", reason: `role ${role.metadata.name} points at it`, remedy: `take ${thing.name} out of role ${role.metadata.name} first` };
+  if (isLocked(thing, input)) return { object, cause: "guard", reason: "it is locked", remedy: `holdfast unlock ${thing.name}` };
+  if (holding.loaded !== undefined) return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
+  if (thing.item === undefined && thing.because !== "unmanaged") return { object, cause: "guard", reason: "Holdfast does not own it", remedy: `holdfast adopt ${thing.name}` };
+  const quarantine = needsQuarantine(thing, input);
+  if (quarantine && holding.location === undefined) {
+    return { object, cause: "guard", reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy", remedy: "set `spec.store` of the backend, or delete the model by hand" };
+  }
+  return undefined;
+}
+
+function isLocked(thing: Leaving, input: PlanInput): boolean {
+  const entry = lockEntryOf(input.lock, thing.name);
+  if (entry === undefined) return false;
+  const { source } = entry;
+  if (source.kind === "ollama") return source.manifestDigest === thing.contentId;
+  if (source.kind === "huggingface") return source.commit === thing.contentId;
+  return true;
+}
+
+/** True unless the registry or hub was seen to offer the very same content. */
+function needsQuarantine(thing: Leaving, input: PlanInput): boolean {
+  const upstream = input.upstream[leavingKey(thing)];
+  if (upstream?.state !== "resolved") return true;
+  return (upstream.kind === "ollama" ? upstream.digest : upstream.commit) !== thing.contentId;
+}
+
+/** The key under which upstream facts about something that is leaving are kept; its name may belong to a declared model by now. */
+export function leavingKey(thing: { readonly store: StoreId; readonly ref: string }): string {
+  return `${thing.store}|${thing.ref}`;
+}
+
+function subject(thing: Leaving): Pick<ActionDraft, "object" | "name" | "store" | "ref" | "location"> {
+  const object = thing.item === undefined && thing.assessment === undefined ? (`holding/${thing.store}/${thing.ref}` as const) : (`model/${thing.name}` as const);
+  const location = thing.assessment?.model.metadata.location;
+  return { object, name: thing.name, store: thing.store, ref: thing.ref, ...(location === undefined ? {} : { location }) };
+}
+
+function whyDeprecated(thing: Leaving): string {
+  if (thing.because === "unmanaged") return "nobody declares it, and the settings deprecate unmanaged models";
+  if (thing.because === "not-in-manifests") return `${thing.ref} is not in the manifests any more`;
+  const { reason, replacedBy } = thing.assessment?.model.lifecycle ?? {};
+  const why = reason ?? "its manifest says deprecated";
+  return replacedBy === undefined ? why : `${why}; replaced by ${replacedBy}`;
+}
+
+function forgetDraft(thing: Leaving, reason: string): ActionDraft {
+  return recordOnly(subject(thing), { verb: "forget" }, "lifecycle", reason);
+}
+
+function purgeDraft(thing: Leaving, holding: Holding, age: Milliseconds, input: PlanInput): ActionDraft {
+  const quarantine = needsQuarantine(thing, input);
+  const replacedBy = thing.assessment?.model.lifecycle.replacedBy;
+  return {
+    ...subject(thing),
+    verb: "purge",
+    cause: "lifecycle",
+    reason: `deprecated ${Math.floor(age / 86_400_000)} days ago, grace is over${quarantine ? "; not re-fetchable, the bytes go to quarantine" : ""}`,
+    risk: "destructive",
+    bytesToDownload: 0,
+    sizeUnknown: false,
+    bytesToFree: 0,
+    work: { verb: "purge", request: { ref: holding.ref, ...(holding.contentId === undefined ? {} : { contentId: holding.contentId }), quarantine } },
+    preconditions: [
+      { kind: "unchanged", store: holding.store, ref: holding.ref, fingerprint: fingerprint(holding) },
+      { kind: "not-loaded", store: holding.store, ref: holding.ref },
+    ],
+    after: replacedBy === undefined ? [] : [`model/${replacedBy} pull`],
+  };
+}

@@ -1,0 +1,114 @@
+import type { Action, Blocked, Plan, PlanSummary, Verb } from "./action.ts";
+import { assess, type Assessment } from "./assess.ts";
+import { compareText } from "./diagnostic.ts";
+import { sha256, type Sha256 } from "./digest.ts";
+import { applyGuards } from "./guards.ts";
+import { canonicalJson } from "./json.ts";
+import { planDeclared } from "./plan-declared.ts";
+import { join, type ActionDraft, type PlanInput } from "./plan-input.ts";
+import { planLeaving, unmanagedHoldings } from "./plan-leaving.ts";
+import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
+import { sameRef } from "./placement.ts";
+import { bytesToFree } from "./sizes.ts";
+import type { Holding } from "./observed.ts";
+
+/** First what adds and mends, deletions last, so that an interrupted run never has less than before. */
+const verbOrder: readonly Verb[] = ["import", "undeprecate", "tag", "repair", "pull", "hash", "deprecate", "forget", "deactivate", "activate", "purge"];
+
+/** Decides everything that has to be done. Pure: the same input gives the same bytes; nothing unknown leads to an action. */
+export function plan(input: PlanInput): Plan {
+  const assessments = assessAll(input);
+  const declared = join(assessments.map((assessment) => planDeclared(assessment, input)));
+  const losses = suspiciousLosses(input);
+  const all = join([declared, planLeaving(assessments, input), { actions: [], blocked: unknownStores(input), bookkeeping: [] }]);
+  const guarded = applyGuards(all, losses, input);
+  const drafts = guarded.actions.filter((draft) => isSelected(draft.name, input));
+  const actions = numberActions(withFreedBytes(sortDrafts(drafts), input));
+  const blocked = sortBlocked(guarded.blocked.filter((item) => isSelected(item.object.replace(/^model\//, ""), input) || item.object.startsWith("store/")));
+  const bookkeeping = [...guarded.bookkeeping, ...discoveryBookkeeping(assessments, input), ...suspicionBookkeeping(losses, input)].toSorted((a, b) => compareText(canonicalJson(a), canonicalJson(b)));
+  const body = {
+    formatVersion: "1.0",
+    toolVersion: input.toolVersion,
+    createdAt: input.now,
+    revision: input.desired.revision,
+    ...(input.lockDigest === undefined ? {} : { lockDigest: input.lockDigest }),
+    actions,
+    blocked,
+    bookkeeping,
+    summary: summarize(actions, blocked, assessments, unmanagedHoldings(assessments, input).length),
+  } as const;
+  return { ...body, digest: planDigest(body) };
+}
+
+/** Assesses every declared model, in the order of their names. */
+export function assessAll(input: Pick<PlanInput, "desired" | "lock" | "observed" | "memory" | "upstream">): readonly Assessment[] {
+  const models = input.desired.models.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
+  return models.map((model) => assess(model, input));
+}
+
+/** SHA-256 over the canonical JSON of a plan without `createdAt`, `toolVersion` and instants of bookkeeping: equal decisions have equal digests. */
+export function planDigest(body: Omit<Plan, "digest">): Sha256 {
+  const { createdAt: _at, toolVersion: _tool, bookkeeping: _memory, ...rest } = body;
+  return sha256(canonicalJson(rest));
+}
+
+function isSelected(name: string, input: PlanInput): boolean {
+  return input.options.only.length === 0 || input.options.only.includes(name);
+}
+
+function unknownStores(input: PlanInput): readonly Blocked[] {
+  return input.observed.stores.flatMap((observation): readonly Blocked[] => {
+    if (observation.state === "observed") return [];
+    const { failure, store } = observation;
+    return [{ object: `store/${store}`, cause: "unknown", reason: failure.message, failure, ...(failure.remedy === undefined ? {} : { remedy: failure.remedy }) }];
+  });
+}
+
+function sortDrafts(drafts: readonly ActionDraft[]): readonly ActionDraft[] {
+  const rank = (draft: ActionDraft): number => (draft.after.length > 0 && draft.verb === "import" ? verbOrder.indexOf("hash") : verbOrder.indexOf(draft.verb));
+  return drafts.toSorted((a, b) => rank(a) - rank(b) || compareText(a.object, b.object) || compareText(a.ref, b.ref));
+}
+
+function sortBlocked(blocked: readonly Blocked[]): readonly Blocked[] {
+  return blocked.toSorted((a, b) => compareText(a.object, b.object) || compareText(a.reason, b.reason));
+}
+
+function withFreedBytes(drafts: readonly ActionDraft[], input: PlanInput): readonly ActionDraft[] {
+  const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
+  const removed = drafts.flatMap((draft): readonly Holding[] => {
+    if (draft.verb !== "purge") return [];
+    const holding = holdings.find((candidate) => candidate.store === draft.store && sameRef(draft.store, candidate.ref, draft.ref));
+    return holding === undefined ? [] : [holding];
+  });
+  const freed = bytesToFree(removed, holdings);
+  return drafts.map((draft) => {
+    const index = removed.findIndex((holding) => holding.store === draft.store && sameRef(draft.store, holding.ref, draft.ref));
+    const bytes = freed[index];
+    return draft.verb === "purge" && bytes !== undefined ? { ...draft, bytesToFree: bytes } : draft;
+  });
+}
+
+function numberActions(drafts: readonly ActionDraft[]): readonly Action[] {
+  const ids = new Map(drafts.map((draft, index) => [`${draft.object} ${draft.verb}`, `a${index + 1}`]));
+  return drafts.map(({ after, ...draft }, index) => {
+    const dependsOn = after.flatMap((key) => ids.get(key) ?? []);
+    return { id: `a${index + 1}`, ...draft, dependsOn };
+  });
+}
+
+function summarize(actions: readonly Action[], blocked: readonly Blocked[], assessments: readonly Assessment[], unmanaged: number): PlanSummary {
+  const counts: Partial<Record<Verb, number>> = {};
+  for (const { verb } of actions) counts[verb] = (counts[verb] ?? 0) + 1;
+  const touched = new Set([...actions.map((action) => action.object), ...blocked.map((item) => item.object)]);
+  const unchanged = assessments.filter((assessment) => !touched.has(`model/${assessment.model.metadata.name}`)).length;
+  return {
+    actions: counts,
+    blocked: blocked.filter((item) => item.cause !== "unknown").length,
+    unknown: blocked.filter((item) => item.cause === "unknown").length,
+    unchanged,
+    unmanaged,
+    bytesToDownload: actions.reduce((total, action) => total + action.bytesToDownload, 0),
+    bytesToFree: actions.reduce((total, action) => total + action.bytesToFree, 0),
+    destructive: actions.filter((action) => action.risk === "destructive").length,
+  };
+}
