@@ -1,0 +1,147 @@
+import type { Plan } from "./action.ts";
+import type { Assessment, Defect } from "./assess.ts";
+import { compareText } from "./diagnostic.ts";
+import { sha256 } from "./digest.ts";
+import type { Drift, DriftClass } from "./drift.ts";
+import type { Holding, ServingObservation } from "./observed.ts";
+import type { PlanInput } from "./plan-input.ts";
+import { sameRef } from "./placement.ts";
+
+type Finding = Omit<Drift, "id" | "level" | "response">;
+
+/** Every difference between desired and observed state, each with what the plan does about it. */
+export function diff(assessments: readonly Assessment[], plan: Plan, input: PlanInput): readonly Drift[] {
+  const findings = [
+    ...assessments.flatMap(declaredFindings),
+    ...assessments.flatMap((assessment) => lockFindings(assessment, input)),
+    ...unknownStoreFindings(input),
+    ...extraFindings(plan, input),
+    ...staleRunners(input),
+    ...assessments.flatMap((assessment) => servingFindings(assessment, input)),
+  ];
+  return findings
+    .map((finding): Drift => ({ ...finding, id: driftId(finding), level: input.observed.level, response: responseTo(finding, plan) }))
+    .toSorted((a, b) => compareText(a.object, b.object) || compareText(a.class, b.class) || compareText(a.path ?? "", b.path ?? ""));
+}
+
+function driftId(finding: Finding): string {
+  return sha256([finding.class, finding.object, finding.ref ?? "", finding.path ?? ""].join("\0")).slice(0, 12);
+}
+
+function responseTo(finding: Finding, plan: Plan): string {
+  const action = plan.actions.find((candidate) => candidate.object === finding.object && candidate.verb !== "import");
+  if (action !== undefined) return action.verb;
+  const blocked = plan.blocked.find((candidate) => candidate.object === finding.object);
+  return blocked === undefined ? "reported only" : `blocked: ${blocked.reason}`;
+}
+
+function declaredFindings(assessment: Assessment): readonly Finding[] {
+  if (assessment.state === "remote") return [];
+  const { metadata, lifecycle } = assessment.model;
+  const base = { object: `model/${metadata.name}`, store: assessment.store, location: metadata.location } as const;
+  switch (assessment.state) {
+    case "unknown":
+      return [{ ...base, class: "unknown", message: assessment.failure.message }];
+    case "unlockable":
+      return [{ ...base, class: "config", message: assessment.problem }];
+    case "missing":
+      return lifecycle.state === "deprecated" ? [] : [{ ...base, ...refOf(assessment.ref), class: "missing", message: `${assessment.ref ?? metadata.name} is not in ${assessment.store}` }];
+    case "unreadable":
+      return [{ ...base, ref: assessment.ref, class: "corrupt", message: `${assessment.ref} cannot be read: ${assessment.failure.message}` }];
+    case "held":
+      return heldFindings(assessment, base);
+  }
+}
+
+function refOf(ref: string | undefined): { readonly ref?: string } {
+  return ref === undefined ? {} : { ref };
+}
+
+function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<Finding, "object" | "store" | "location">): readonly Finding[] {
+  const { holding, lock } = held;
+  const ref = { ref: holding.ref };
+  if (held.identity === "different") {
+    const expected = lock?.source.kind === "ollama" ? { expected: lock.source.manifestDigest } : {};
+    const actual = holding.contentId === undefined ? {} : { actual: holding.contentId };
+    return [{ ...base, ...ref, class: "digest", message: `${holding.ref} has other content than the lock`, ...expected, ...actual }];
+  }
+  const unverified: readonly Finding[] = held.unverified.length === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${held.unverified.length} locked files of ${holding.ref} were not hashed since they last changed` }];
+  return [...held.defects.map((defect) => defectFinding(defect, holding, base)), ...unverified];
+}
+
+const defectClass: Readonly<Record<Defect["kind"], DriftClass>> = { missing: "incomplete", incomplete: "incomplete", corrupt: "corrupt", unreadable: "unknown", unexpected: "extra" };
+
+function defectFinding(defect: Defect, holding: Holding, base: Pick<Finding, "object" | "store" | "location">): Finding {
+  const words: Readonly<Record<Defect["kind"], string>> = {
+    missing: "is missing",
+    incomplete: "has the wrong size",
+    corrupt: "has wrong bytes",
+    unreadable: "cannot be read",
+    unexpected: "is there and not in the lock",
+  };
+  return {
+    ...base,
+    ref: holding.ref,
+    class: defectClass[defect.kind],
+    path: defect.path,
+    message: `${defect.path} of ${holding.ref} ${words[defect.kind]}`,
+    ...(defect.expected === undefined ? {} : { expected: defect.expected }),
+    ...(defect.actual === undefined ? {} : { actual: defect.actual }),
+  };
+}
+
+function lockFindings(assessment: Assessment, input: PlanInput): readonly Finding[] {
+  const { metadata, lock } = assessment.model;
+  if (!lock.required || assessment.state === "remote" || input.lock.entries.some((entry) => entry.name === metadata.name)) return [];
+  return [{ object: `model/${metadata.name}`, store: assessment.store, location: metadata.location, class: "unverified", message: `${metadata.name} must be locked and is not in the lock file: holdfast lock ${metadata.name}` }];
+}
+
+function unknownStoreFindings(input: PlanInput): readonly Finding[] {
+  return input.observed.stores.flatMap((observation): readonly Finding[] => (observation.state === "observed" ? [] : [{ object: `store/${observation.store}`, store: observation.store, class: "unknown", message: observation.failure.message }]));
+}
+
+/** What we own and nobody declares any more, as long as the plan has to do something about it. */
+function extraFindings(plan: Plan, input: PlanInput): readonly Finding[] {
+  const declared = new Set(input.desired.models.map((model) => model.metadata.name));
+  return plan.actions
+    .filter((action) => action.verb === "deprecate" || action.verb === "purge")
+    .map((action): Finding => ({ object: action.object, store: action.store, ref: action.ref, class: declared.has(action.name) ? "config" : "extra", message: `${action.ref}: ${action.reason}` }));
+}
+
+function staleRunners(input: PlanInput): readonly Finding[] {
+  const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
+  return holdings.flatMap((holding): readonly Finding[] => {
+    const running = holding.loaded?.digest;
+    if (running === undefined || holding.contentId === undefined || running === holding.contentId) return [];
+    const item = input.memory.inventory.find((candidate) => candidate.store === holding.store && sameRef(holding.store, candidate.ref, holding.ref));
+    const object = item === undefined ? (`holding/${holding.store}/${holding.ref}` as const) : (`model/${item.name}` as const);
+    return [{ object, store: holding.store, ref: holding.ref, class: "stale-runner", message: `the server still runs an older content of ${holding.ref}`, expected: holding.contentId, actual: running }];
+  });
+}
+
+/** Compares what a single-port backend serves with the model that the manifests want active on it. */
+function servingFindings(assessment: Assessment, input: PlanInput): readonly Finding[] {
+  const { metadata, servedModelId } = assessment.model;
+  const backends = input.desired.backends.filter((backend) => backend.active?.kind === "model" && backend.active.name === metadata.name);
+  return backends.flatMap((backend): readonly Finding[] => {
+    const serving = input.observed.serving.find((candidate) => candidate.backend === backend.metadata.name);
+    const problem = serving === undefined ? undefined : servingProblem(serving, servedModelId ?? metadata.name);
+    if (problem === undefined) return [];
+    const [kind, message, actual] = problem;
+    return [{ object: `backend/${backend.metadata.name}`, class: kind, message, location: backend.metadata.location, expected: servedModelId ?? metadata.name, ...(actual === undefined ? {} : { actual }) }];
+  });
+}
+
+function servingProblem(serving: ServingObservation, wanted: string): readonly [DriftClass, string, string?] | undefined {
+  switch (serving.state) {
+    case "unknown":
+      return ["unknown", serving.failure.message];
+    case "down":
+      return ["backend", `nothing serves ${wanted} on ${serving.backend}`];
+    case "serving": {
+      if (serving.models.some((model) => model.id === wanted)) return undefined;
+      const ids = serving.models.map((model) => model.id).join(", ");
+      return ["backend", `${serving.backend} serves ${ids === "" ? "nothing" : ids} instead of ${wanted}`, ids];
+    }
+  }
+}
