@@ -118,7 +118,7 @@ export interface Action {
 /** Something that ought to be done and is not, with the reason. */
 export interface Blocked {
   readonly object: ResourceKey | `holding/${string}` | `store/${string}`;
-  readonly cause: DriftClass | "lifecycle" | "guard";
+  readonly cause: DriftClass | "lifecycle" | "guard" | "policy";
   readonly reason: string;
   readonly failure?: Failure;
   readonly remedy?: string;

@@ -44,7 +44,7 @@ export type Assessment =
 export function assess(model: Model, input: { desired: DesiredState; lock: LockFile; observed: ObservedState; memory: Memory; upstream: UpstreamState }): Assessment {
   const entry = lockEntryOf(input.lock, model.metadata.name);
   const lock = effectiveLock(model, input.lock);
-  const placement = placementOf(model, input.desired, lock, input.memory);
+  const placement = placementOf(model, input.desired, lock);
   if (placement.kind === "remote") return { state: "remote", model };
   const { store } = placement;
   if (entry !== undefined && lock === undefined) return { state: "unlockable", model, store, problem: lockMismatch(model, entry) ?? "the lock does not fit" };
@@ -52,7 +52,7 @@ export function assess(model: Model, input: { desired: DesiredState; lock: LockF
   if (observation === undefined) return { state: "unknown", model, store, failure: { code: "unsupported", retry: "terminal", message: `nothing reads the store ${store}` } };
   if (observation.state === "unknown") return { state: "unknown", model, store, failure: observation.failure };
   const withLock = lock === undefined ? {} : { lock };
-  const holding = findHolding(model, placement, observation.holdings);
+  const holding = findHolding(model, placement, observation.holdings, input.memory);
   if (holding !== undefined) return assessHolding(model, holding, lock, input.upstream);
   const ref = placement.ref;
   const unreadable = ref === undefined ? undefined : observation.unreadable.find((item) => sameRef(store, item.ref, ref));

@@ -1,9 +1,10 @@
 import type { Backend } from "./backend.ts";
 import type { DesiredState } from "./desired.ts";
+import { compareText } from "./diagnostic.ts";
 import { lockEntryOf, type LockEntry, type LockFile } from "./lock.ts";
 import type { Model } from "./model.ts";
 import { canonicalOllamaName, parseOllamaName, sameOllamaRef } from "./ollama-name.ts";
-import type { InventoryItem, Memory } from "./inventory.ts";
+import type { Memory } from "./inventory.ts";
 import type { Holding, Observation, StoreId } from "./observed.ts";
 
 /** Where a declared model belongs: a store and, as far as it is known before looking, the reference in it. */
@@ -20,8 +21,8 @@ export function ollamaBackendOf(model: Model, backends: readonly Backend[]): Bac
   return named ?? (candidates.length === 1 ? candidates[0] : undefined);
 }
 
-/** The place of a model. The lock decides the commit of a Hub model; without one, what was resolved before; then a revision that is a commit itself. */
-export function placementOf(model: Model, desired: Pick<DesiredState, "backends">, lock: LockEntry | undefined, memory: Memory): Placement {
+/** The place of a model. The commit of a Hub model is decided by its lock, or by a revision that is a commit itself. */
+export function placementOf(model: Model, desired: Pick<DesiredState, "backends">, lock: LockEntry | undefined): Placement {
   const { source } = model;
   switch (source.kind) {
     case "remote":
@@ -36,24 +37,11 @@ export function placementOf(model: Model, desired: Pick<DesiredState, "backends"
     }
     case "huggingface": {
       if (source.layout === "dir") return { kind: "stored", store: "directory", ...(source.dir === undefined ? {} : { ref: source.dir }) };
-      const commit = hubCommitOf(model, lock, memory);
+      const locked = lock?.source.kind === "huggingface" ? lock.source.commit : undefined;
+      const commit = locked ?? (commitPattern.test(source.revision) ? source.revision : undefined);
       return { kind: "stored", store: "huggingface", ...(commit === undefined ? {} : { ref: `${source.repo}@${commit}` }) };
     }
   }
-}
-
-/** The commit a Hub model is held at, as far as lock, manifest and memory decide it. */
-export function hubCommitOf(model: Model, lock: LockEntry | undefined, memory: Memory): string | undefined {
-  if (model.source.kind !== "huggingface") return undefined;
-  if (lock?.source.kind === "huggingface") return lock.source.commit;
-  const { revision, repo } = model.source;
-  if (commitPattern.test(revision)) return revision;
-  const owned = memory.inventory.find((item) => item.name === model.metadata.name && item.revision === revision && ownsRepo(item, repo));
-  return owned?.contentId;
-}
-
-function ownsRepo(item: InventoryItem, repo: string): boolean {
-  return item.store === "directory" || item.ref.startsWith(`${repo}@`);
 }
 
 /** True when two references of a store are the same thing; Ollama ignores case. */
@@ -61,13 +49,21 @@ export function sameRef(store: StoreId, a: string, b: string): boolean {
   return store.startsWith("ollama:") ? sameOllamaRef(a, b) : a === b;
 }
 
-/** The holding of a model among what a store holds: by reference, else (Hub) the snapshot that its declared revision points at. */
-export function findHolding(model: Model, placement: Extract<Placement, { kind: "stored" }>, holdings: readonly Holding[]): Holding | undefined {
+/**
+ * The holding of a model among what a store holds: by reference; else, for Hub models on a branch, the snapshot we resolved it to last; else the one
+ * that the branch points at on this machine.
+ */
+export function findHolding(model: Model, placement: Extract<Placement, { kind: "stored" }>, holdings: readonly Holding[], memory: Memory): Holding | undefined {
   const { store, ref } = placement;
   if (ref !== undefined) return holdings.find((holding) => sameRef(store, holding.ref, ref));
   if (model.source.kind !== "huggingface") return undefined;
   const { repo, revision } = model.source;
-  return holdings.find((holding) => holding.ref.startsWith(`${repo}@`) && holding.names.includes(revision));
+  const candidates = holdings.filter((holding) => holding.ref.startsWith(`${repo}@`));
+  const ours = memory.inventory
+    .filter((item) => item.name === model.metadata.name && item.store === store && item.revision === revision)
+    .toSorted((a, b) => compareText(b.since, a.since) || compareText(a.ref, b.ref));
+  const resolved = ours.flatMap((item) => candidates.filter((holding) => holding.ref === item.ref));
+  return resolved[0] ?? candidates.find((holding) => holding.names.includes(revision));
 }
 
 /** The observation of one store. */

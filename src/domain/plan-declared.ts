@@ -173,7 +173,7 @@ function planReplace(held: Held, input: PlanInput, owner: InventoryItem | undefi
       object: `model/${name}`,
       cause: "digest",
       reason: `${why}, and Holdfast did not put it there`,
-      remedy: `holdfast reconcile --replace ${name} replaces it; holdfast lock ${name} --update accepts it`,
+      remedy: `holdfast reconcile --replace ${name} replaces it; holdfast lock ${name} --force accepts it`,
       location: held.model.metadata.location,
     });
   }

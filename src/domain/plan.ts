@@ -9,6 +9,7 @@ import { join, type ActionDraft, type PlanInput } from "./plan-input.ts";
 import { planLeaving, unmanagedHoldings } from "./plan-leaving.ts";
 import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
 import { sameRef } from "./placement.ts";
+import type { Verdict } from "./policy.ts";
 import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
 
@@ -50,6 +51,26 @@ export function assessAll(input: Pick<PlanInput, "desired" | "lock" | "observed"
 export function planDigest(body: Omit<Plan, "digest">): Sha256 {
   const { createdAt: _at, toolVersion: _tool, bookkeeping: _memory, ...rest } = body;
   return sha256(canonicalJson(rest));
+}
+
+/** The plan with what policies deny moved from the actions to the blocked things, together with everything that depends on it. */
+export function withVerdicts(plan: Plan, verdicts: readonly Verdict[]): Plan {
+  const denials = verdicts.filter((verdict) => verdict.effect === "deny");
+  if (denials.length === 0) return plan;
+  const denied = new Map<string, Blocked>();
+  for (const action of plan.actions) {
+    const denial = denials.find((verdict) => verdict.actionId === undefined || verdict.actionId === action.id);
+    const upstream = action.dependsOn.find((id) => denied.has(id));
+    if (denial === undefined && upstream === undefined) continue;
+    const reason = denial === undefined ? `${action.verb} needs ${upstream ?? ""}, which a policy denies` : `${action.verb} denied by policy ${denial.rule}: ${denial.message}`;
+    const location = action.location === undefined ? {} : { location: action.location };
+    denied.set(action.id, { object: action.object, cause: "policy", reason, ...location, ...(denial?.remedy === undefined ? {} : { remedy: denial.remedy }) });
+  }
+  const actions = plan.actions.filter((action) => !denied.has(action.id));
+  const blocked = sortBlocked([...plan.blocked, ...denied.values()]);
+  const { digest: _digest, ...body } = plan;
+  const next = { ...body, actions, blocked, summary: { ...plan.summary, ...countPlan(actions, blocked) } };
+  return { ...next, digest: planDigest(next) };
 }
 
 function isSelected(name: string, input: PlanInput): boolean {
@@ -97,16 +118,18 @@ function numberActions(drafts: readonly ActionDraft[]): readonly Action[] {
 }
 
 function summarize(actions: readonly Action[], blocked: readonly Blocked[], assessments: readonly Assessment[], unmanaged: number): PlanSummary {
-  const counts: Partial<Record<Verb, number>> = {};
-  for (const { verb } of actions) counts[verb] = (counts[verb] ?? 0) + 1;
   const touched = new Set([...actions.map((action) => action.object), ...blocked.map((item) => item.object)]);
   const unchanged = assessments.filter((assessment) => !touched.has(`model/${assessment.model.metadata.name}`)).length;
+  return { ...countPlan(actions, blocked), unchanged, unmanaged };
+}
+
+function countPlan(actions: readonly Action[], blocked: readonly Blocked[]): Omit<PlanSummary, "unchanged" | "unmanaged"> {
+  const counts: Partial<Record<Verb, number>> = {};
+  for (const { verb } of actions) counts[verb] = (counts[verb] ?? 0) + 1;
   return {
     actions: counts,
     blocked: blocked.filter((item) => item.cause !== "unknown").length,
     unknown: blocked.filter((item) => item.cause === "unknown").length,
-    unchanged,
-    unmanaged,
     bytesToDownload: actions.reduce((total, action) => total + action.bytesToDownload, 0),
     bytesToFree: actions.reduce((total, action) => total + action.bytesToFree, 0),
     destructive: actions.filter((action) => action.risk === "destructive").length,

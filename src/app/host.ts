@@ -1,0 +1,55 @@
+import type { DesiredState } from "../domain/desired.ts";
+import type { Holding } from "../domain/observed.ts";
+import type { PlanOptions } from "../domain/plan-input.ts";
+import type { ArtifactHub } from "../ports/artifact-hub.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { InstanceLock } from "../ports/instance-lock.ts";
+import type { ModelReader, ModelWriter } from "../ports/model-store.ts";
+import type { OutputFiles } from "../ports/output-files.ts";
+import type { ProjectSource } from "../ports/project-source.ts";
+import type { ServingReader } from "../ports/serving-backend.ts";
+import type { StateStore } from "../ports/state-store.ts";
+
+/** The outside systems that a desired state speaks about, connected. */
+export interface Connections {
+  readonly readers: readonly ModelReader[];
+  readonly writers: readonly ModelWriter[];
+  readonly hubs: readonly ArtifactHub[];
+  readonly serving: readonly ServingReader[];
+}
+
+/** Absolute paths that use cases write to. */
+export interface OutputPaths {
+  readonly root: string;
+  readonly manifests: string;
+  readonly lock: string;
+  /** Folder of the three registry files. */
+  readonly registry: string;
+  /** Folder of drift-report.json and drift-report.md. */
+  readonly reports: string;
+}
+
+/** What a connection is for: `disk` looks at Ollama stores on disk where it can, so that gates need no server. */
+export type Purpose = "server" | "disk";
+
+/** Everything a use case needs of the machine it runs on. */
+export interface Host {
+  readonly name: string;
+  readonly toolVersion: string;
+  readonly paths: OutputPaths;
+  readonly home: string;
+  readonly modelsDir: string;
+  readonly planDefaults: PlanOptions;
+  readonly includeTesting: boolean;
+  /** Actions that run at once, over all stores. */
+  readonly concurrency: number;
+  readonly project: ProjectSource;
+  readonly state: StateStore;
+  readonly lock: InstanceLock;
+  readonly outputs: OutputFiles;
+  readonly clock: Clock;
+  readonly nameFor: (holding: Holding, taken: ReadonlySet<string>) => string;
+  /** Adds the backend that the settings describe when the manifests declare no Ollama backend; `always` also when no model needs it. */
+  withDefaults(desired: DesiredState, always: boolean): DesiredState;
+  connect(desired: DesiredState, purpose: Purpose): Promise<Connections>;
+}

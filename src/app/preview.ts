@@ -1,0 +1,63 @@
+import type { Plan } from "../domain/action.ts";
+import type { Assessment } from "../domain/assess.ts";
+import { diff } from "../domain/diff.ts";
+import type { Drift } from "../domain/drift.ts";
+import type { Memory } from "../domain/inventory.ts";
+import type { ObservedState, VerificationLevel } from "../domain/observed.ts";
+import type { PlanInput, PlanOptions } from "../domain/plan-input.ts";
+import { assessAll, plan, withVerdicts } from "../domain/plan.ts";
+import type { Verdict } from "../domain/policy.ts";
+import { upstreamQuestions } from "../domain/upstream-questions.ts";
+import { evaluatePolicies } from "../policy/evaluate.ts";
+import type { ProgressSink } from "../ports/progress.ts";
+import type { Connections, Host, Purpose } from "./host.ts";
+import { observe } from "./observe.ts";
+import type { Project } from "./read-project.ts";
+import { resolveUpstream } from "./resolve-upstream.ts";
+
+type ValidProject = Extract<Project, { state: "valid" }>;
+
+/** What a pass found out before anything is changed. */
+export interface Preview {
+  readonly project: ValidProject;
+  readonly connections: Connections;
+  readonly observed: ObservedState;
+  readonly memory: Memory;
+  readonly assessments: readonly Assessment[];
+  readonly plan: Plan;
+  readonly drifts: readonly Drift[];
+  readonly verdicts: readonly Verdict[];
+}
+
+/** How to look and what a person decided. */
+export interface PreviewOptions {
+  readonly level: VerificationLevel;
+  readonly plan: PlanOptions;
+  readonly purpose: Purpose;
+  readonly progress: ProgressSink;
+}
+
+/** Observes, asks upstream what the plan needs, plans and evaluates policies. Writes nothing. */
+export async function preview(host: Host, project: ValidProject, options: PreviewOptions, signal: AbortSignal): Promise<Preview> {
+  const desired = host.withDefaults(project.desired, false);
+  const connections = await host.connect(desired, options.purpose);
+  const [observed, memory] = await Promise.all([observe(connections, { level: options.level, progress: options.progress }, host.clock, signal), host.state.load()]);
+  const known: Omit<PlanInput, "upstream"> = {
+    desired,
+    lock: project.lock,
+    ...(project.lockDigest === undefined ? {} : { lockDigest: project.lockDigest }),
+    observed,
+    memory,
+    options: options.plan,
+    now: host.clock.now(),
+    toolVersion: host.toolVersion,
+    nameFor: host.nameFor,
+  };
+  const upstream = await resolveUpstream(upstreamQuestions(assessAll({ ...known, upstream: {} }), known), connections.hubs, signal);
+  const input: PlanInput = { ...known, upstream };
+  const assessments = assessAll(input);
+  const unchecked = plan(input);
+  const verdicts = await evaluatePolicies(desired.policies, unchecked, { models: Object.fromEntries(desired.models.map((model) => [model.metadata.name, model])), host: host.name });
+  const checked = withVerdicts(unchecked, verdicts);
+  return { project: { ...project, desired }, connections, observed, memory, assessments, plan: checked, drifts: diff(assessments, checked, input), verdicts };
+}

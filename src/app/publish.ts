@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import type { DriftReport } from "../domain/drift.ts";
+import { compareText, type Diagnostic } from "../domain/diagnostic.ts";
+import { canonicalJson } from "../domain/json.ts";
+import { decodeRegistry } from "../registry/legacy.ts";
+import { projectRegistry } from "../registry/project.ts";
+import { buildDriftReport } from "../report/drift-report.ts";
+import { renderDriftMarkdown } from "../report/drift-markdown.ts";
+import type { Host } from "./host.ts";
+import type { Preview } from "./preview.ts";
+
+/** A file that was brought up to date. */
+export interface PublishedFile {
+  readonly path: string;
+  readonly state: "written" | "unchanged";
+}
+
+/** What a pass leaves for programs and people. */
+export interface Publication {
+  readonly files: readonly PublishedFile[];
+  readonly report: DriftReport;
+  /** Findings about registry files that somebody else wrote. */
+  readonly findings: readonly Diagnostic[];
+}
+
+/** The names of the registry files; the same that ImageWorks uses (requirements 2.2). */
+export const registryFiles = { curated: "model_registry.curated.json", discovered: "model_registry.discovered.json", merged: "model_registry.json" } as const;
+
+/** Writes the three registry files and the drift report; files whose bytes would be the same are not touched. */
+export async function publish(host: Host, view: Preview): Promise<Publication> {
+  const registry = await projectFiles(host, view);
+  const { reports } = host.paths;
+  const report = unlessSame(reportOf(view), await host.outputs.read(join(reports, "drift-report.json")));
+  const outputs: readonly (readonly [string, string | undefined])[] = [
+    [join(host.paths.registry, registryFiles.curated), registry.curated],
+    [join(host.paths.registry, registryFiles.discovered), registry.discovered],
+    [join(host.paths.registry, registryFiles.merged), registry.merged],
+    [join(reports, "drift-report.json"), `${JSON.stringify(report, undefined, 2)}\n`],
+    [join(reports, "drift-report.md"), renderDriftMarkdown(report, { target: host.name })],
+  ];
+  const files: PublishedFile[] = [];
+  for (const [path, text] of outputs) if (text !== undefined) files.push({ path, state: await host.outputs.write(path, text) });
+  return { files, report, findings: registry.findings };
+}
+
+async function projectFiles(host: Host, view: Preview): Promise<ReturnType<typeof projectRegistry>> {
+  const { project, observed, memory } = view;
+  const foreign = project.curated === undefined ? undefined : decodeRegistry(project.curated.text, project.curated.path);
+  const path = join(host.paths.registry, registryFiles.discovered);
+  const before = await host.outputs.read(path);
+  const previous = before === undefined ? undefined : decodeRegistry(before, path);
+  return projectRegistry({
+    desired: project.desired,
+    lock: project.lock,
+    observed,
+    memory,
+    settings: { includeTesting: host.includeTesting },
+    ...(foreign === undefined ? {} : { curated: foreign.entries }),
+    ...(previous === undefined ? {} : { previous: { discovered: previous.entries } }),
+  });
+}
+
+/** The drift report of a view. */
+export function reportOf(view: Preview): DriftReport {
+  const { observed, memory, project, assessments, drifts } = view;
+  const drifting = new Set(drifts.map((drift) => drift.object));
+  const names = assessments.filter((assessment) => assessment.state !== "remote").map((assessment) => assessment.model.metadata.name);
+  const proofs = memory.verifications.filter((verification) => names.includes(verification.name)).map((verification) => verification.at).toSorted(compareText);
+  const [oldest] = proofs;
+  const newest = proofs.at(-1);
+  return buildDriftReport(drifts, {
+    revision: project.desired.revision,
+    observedAt: observed.at,
+    level: observed.level,
+    inSync: names.filter((name) => !drifting.has(`model/${name}`)),
+    verifiedAt: {
+      ...(oldest === undefined ? {} : { oldest }),
+      ...(newest === undefined ? {} : { newest }),
+      never: names.filter((name) => !memory.verifications.some((verification) => verification.name === name)),
+    },
+  });
+}
+
+/** An old report that says the same stays as it is: its time then says since when it holds. */
+function unlessSame(report: DriftReport, before: string | undefined): DriftReport {
+  const old = before === undefined ? undefined : reportIn(before);
+  return old !== undefined && canonicalJson({ ...old, observedAt: report.observedAt }) === canonicalJson(report) ? { ...report, observedAt: old.observedAt } : report;
+}
+
+function reportIn(text: string): { readonly observedAt: string } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && "observedAt" in value && typeof value.observedAt === "string" ? { ...value, observedAt: value.observedAt } : undefined;
+  } catch {
+    return undefined;
+  }
+}

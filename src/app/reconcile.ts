@@ -1,0 +1,55 @@
+import type { Outcome } from "../domain/action.ts";
+import { canonicalJson } from "../domain/json.ts";
+import { execute } from "./execute.ts";
+import { exitCodeOfRun } from "./exit-code.ts";
+import type { Host } from "./host.ts";
+import { preview, type Preview, type PreviewOptions } from "./preview.ts";
+import { publish, type Publication } from "./publish.ts";
+import type { Project } from "./read-project.ts";
+
+/** How a pass ended. */
+export interface PassResult {
+  readonly before: Preview;
+  readonly outcomes: readonly Outcome[];
+  /** The view that was published: the same as `before` when nothing had to be done. */
+  readonly after: Preview;
+  readonly publication: Publication;
+  readonly exitCode: number;
+}
+
+/** What a caller may do between plan and execution, for example show the plan and ask. Returning false ends the pass without changes. */
+export type Approve = (view: Preview) => Promise<boolean>;
+
+/** One pass: look, plan, apply what was planned, look again, publish. Only one process at a time; returns undefined when it was not approved. */
+export async function reconcile(host: Host, project: Extract<Project, { state: "valid" }>, options: PreviewOptions & { readonly approve: Approve; readonly command: string }, signal: AbortSignal): Promise<PassResult | undefined> {
+  const release = await host.lock.acquire(options.command);
+  try {
+    const startedAt = host.clock.now();
+    const before = await preview(host, project, options, signal);
+    if (!(await options.approve(before))) return undefined;
+    return await finish(host, before, options, startedAt, signal);
+  } finally {
+    release();
+  }
+}
+
+/** Executes a previewed plan and publishes the result; the caller holds the instance lock. */
+export async function finish(host: Host, before: Preview, options: PreviewOptions & { readonly command: string }, startedAt: string, signal: AbortSignal): Promise<PassResult> {
+  const outcomes = await execute(before.plan, { connections: before.connections, state: host.state, memory: before.memory, clock: host.clock, progress: options.progress, concurrency: host.concurrency, signal });
+  const changed = outcomes.length > 0 || before.plan.bookkeeping.length > 0;
+  const after = changed && !signal.aborted ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal) : before;
+  const publication = await publish(host, after);
+  const exitCode = exitCodeOfRun(before.plan, outcomes);
+  await host.state.recordRun({
+    id: `${startedAt}-${before.plan.digest.slice(0, 8)}`,
+    startedAt,
+    endedAt: host.clock.now(),
+    command: options.command,
+    revision: before.plan.revision.commit ?? before.plan.revision.digest,
+    planDigest: before.plan.digest,
+    exitCode,
+    plan: canonicalJson(before.plan),
+    outcomes: canonicalJson(outcomes),
+  });
+  return { before, outcomes, after, publication, exitCode };
+}

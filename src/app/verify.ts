@@ -1,0 +1,93 @@
+import type { Assessment, Defect } from "../domain/assess.ts";
+import { contentDigest } from "../domain/digest.ts";
+import type { Failure } from "../domain/failure.ts";
+import type { MemoryChange } from "../domain/inventory.ts";
+import type { Holding, VerificationLevel } from "../domain/observed.ts";
+import { assessAll } from "../domain/plan.ts";
+import type { ProgressSink } from "../ports/progress.ts";
+import { exitCodes, worstExitCode } from "./exit-code.ts";
+import type { Host } from "./host.ts";
+import { observeModels } from "./observe-models.ts";
+import type { Project } from "./read-project.ts";
+
+type ValidProject = Extract<Project, { state: "valid" }>;
+
+/** What the bytes of one model prove. */
+export interface Verification {
+  readonly name: string;
+  /** `ok`: matches its lock; `unlocked`: matches what its store declares, but nothing pins it; `violation`: does not match. */
+  readonly state: "ok" | "unlocked" | "violation" | "missing" | "unknown";
+  readonly level: VerificationLevel;
+  readonly files: number;
+  readonly bytes: number;
+  readonly defects: readonly Defect[];
+  readonly contentDigest?: string;
+  readonly detail: string;
+  readonly failure?: Failure;
+}
+
+/** How closely to look, and at what. */
+export interface VerifyOptions {
+  readonly names: readonly string[];
+  readonly level: VerificationLevel;
+  readonly progress: ProgressSink;
+}
+
+/** Re-reads what the machine holds and compares it with the lock. Needs no server where the store can be read. Successes are remembered. */
+export async function verifyModels(host: Host, project: ValidProject, options: VerifyOptions, signal: AbortSignal): Promise<readonly Verification[]> {
+  const desired = host.withDefaults(project.desired, false);
+  const connections = await host.connect(desired, "disk");
+  const memory = await host.state.load();
+  const subset = { ...desired, models: desired.models.filter((model) => options.names.length === 0 || options.names.includes(model.metadata.name)) };
+  const observed = await observeModels(connections, { desired: subset, lock: project.lock, memory }, options, host.clock, signal);
+  const results = assessAll({ desired: subset, lock: project.lock, observed, memory, upstream: {} }).flatMap((assessment) => verificationOf(assessment, options.level));
+  const now = host.clock.now();
+  const proofs = results.flatMap((result): readonly MemoryChange[] => {
+    if (result.contentDigest === undefined || options.level === "presence" || (result.state !== "ok" && result.state !== "unlocked")) return [];
+    return [{ kind: "verified", verification: { name: result.name, at: now, level: options.level, contentDigest: result.contentDigest } }];
+  });
+  if (proofs.length > 0) await host.state.commit(proofs);
+  return results;
+}
+
+function verificationOf(assessment: Assessment, level: VerificationLevel): readonly Verification[] {
+  const { name } = assessment.model.metadata;
+  const empty = { name, level, files: 0, bytes: 0, defects: [] } as const;
+  switch (assessment.state) {
+    case "remote":
+      return [];
+    case "unknown":
+      return [{ ...empty, state: "unknown", detail: assessment.failure.message, failure: assessment.failure }];
+    case "unlockable":
+      return [{ ...empty, state: "violation", detail: assessment.problem }];
+    case "missing":
+      return assessment.model.lifecycle.state === "deprecated" ? [] : [{ ...empty, state: "missing", detail: `not in ${assessment.store}` }];
+    case "unreadable":
+      return [{ ...empty, state: "violation", detail: assessment.failure.message, failure: assessment.failure }];
+    case "held":
+      return [heldVerification(assessment, level)];
+  }
+}
+
+function heldVerification(held: Extract<Assessment, { state: "held" }>, level: VerificationLevel): Verification {
+  const { holding, lock } = held;
+  const bytes = holding.artifacts.reduce((total, artifact) => total + artifact.size, 0);
+  const base = { name: held.model.metadata.name, level, files: holding.artifacts.length, bytes, defects: held.defects };
+  if (held.identity === "different") return { ...base, state: "violation", detail: `holds ${holding.contentId ?? "other content"}, the lock says ${lock?.source.kind === "ollama" ? lock.source.manifestDigest : ""}` };
+  if (held.defects.length > 0) return { ...base, state: "violation", detail: `${held.defects.length} of ${holding.artifacts.length} files are wrong` };
+  const digest = digestOf(holding);
+  const proven = digest === undefined ? {} : { contentDigest: digest };
+  if (lock === undefined) return { ...base, ...proven, state: "unlocked", detail: "matches what its store declares; nothing pins it" };
+  if (level !== "presence" && held.unverified.length > 0) return { ...base, state: "unknown", detail: `${held.unverified.length} files could not be hashed from here` };
+  return { ...base, ...proven, state: "ok", detail: held.identity === "cosmetic" ? "same bytes; only the manifest text differs" : "matches the lock" };
+}
+
+function digestOf(holding: Holding): string | undefined {
+  const hashed = holding.artifacts.flatMap(({ path, size, found }) => (found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : []));
+  return hashed.length === holding.artifacts.length ? contentDigest(hashed) : undefined;
+}
+
+/** 2 when bytes do not match, 24 when something could not be looked at. */
+export function exitCodeOfVerification(results: readonly Verification[]): number {
+  return worstExitCode(results.map((result) => (result.state === "unknown" ? exitCodes.unknown : result.state === "violation" || result.state === "missing" ? exitCodes.drift : exitCodes.done)));
+}
