@@ -1,0 +1,60 @@
+import type { FileHandle } from "node:fs/promises";
+import { basename } from "node:path";
+import { failed, HoldfastError } from "../../domain/failure.ts";
+import type { ModelFacts } from "../../domain/observed.ts";
+import type { HeaderFinding } from "../../ports/model-headers.ts";
+import { ggufFacts, safetensorsFacts } from "./file-facts.ts";
+import { ggufHeaderLimit, ggufMagic, readGgufHeader } from "./gguf-header.ts";
+import { HeaderCursor, malformed } from "./header-cursor.ts";
+import { openForReading } from "./open-file.ts";
+import { readSafetensorsHeader, safetensorsHeaderLimit } from "./safetensors-header.ts";
+
+type Format = "gguf" | "safetensors" | "other";
+
+interface OpenFile {
+  readonly file: FileHandle;
+  readonly path: string;
+  readonly size: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Looks at the head of one file. The bytes decide what it is; the name only counts against it: a file called `.gguf` or `.safetensors` that is
+ * something else (a pickle, a zip, a 7z archive) is malformed. Throws HoldfastError when the file cannot be read, or not in time.
+ */
+export async function inspectWeightsFile(path: string, signal: AbortSignal, timeoutMs: number): Promise<HeaderFinding> {
+  signal.throwIfAborted();
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const file = await openForReading(path);
+  try {
+    const { size } = await file.stat();
+    const facts = await readFacts({ file, path, size, signal: AbortSignal.any([signal, deadline]) });
+    return facts === undefined ? { state: "other" } : { state: "understood", facts };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (deadline.aborted) throw failed("timeout", `read the header of ${path}: not done after ${timeoutMs} ms`, { retry: "transient", cause: error });
+    if (!(error instanceof HoldfastError)) throw error;
+    return { state: "malformed", failure: { ...error.failure, message: `${basename(path)}: ${error.failure.message}` } };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readFacts({ file, path, size, signal }: OpenFile): Promise<ModelFacts | undefined> {
+  const found = await formatOf(file, size);
+  const named = /\.(gguf|safetensors)$/i.exec(path)?.[1]?.toLowerCase();
+  if (named !== undefined && named !== found) throw malformed(`the file is named .${named} and is something else`);
+  const cursor = (bytes: number): HeaderCursor => new HeaderCursor(file, size, { bytes, signal });
+  if (found === "gguf") return ggufFacts(await readGgufHeader(cursor(ggufHeaderLimit)));
+  if (found === "safetensors") return safetensorsFacts(await readSafetensorsHeader(cursor(8 + safetensorsHeaderLimit)));
+  return undefined;
+}
+
+/** Safetensors has no magic number: eight bytes of header length that can be true, then `{`. */
+async function formatOf(file: FileHandle, size: number): Promise<Format> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(9), 0, 9, 0);
+  if (bytesRead >= 4 && buffer.toString("latin1", 0, 4) === ggufMagic) return "gguf";
+  if (bytesRead < 9 || buffer[8] !== 0x7b) return "other";
+  const header = buffer.readBigUInt64LE();
+  return header <= BigInt(Math.max(size, safetensorsHeaderLimit)) ? "safetensors" : "other";
+}
