@@ -1,0 +1,44 @@
+import { redact } from "./redact.ts";
+
+/**
+ * Characters that can move the cursor, colour, reorder or hide text: control and format characters (bidi marks, zero width, tags), private and
+ * unassigned ones, lone surrogates, line and paragraph separators, and letters that are drawn as nothing.
+ */
+const unprintable = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
+
+const shortForms: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** One line of text that a terminal shows as it stands: nothing in it can act on the terminal or on the CI service that reads the log. */
+export function plainText(text: string): string {
+  return guardCommands(escapeUnprintable(redact(text)));
+}
+
+/** Makes every character that is not simply visible visible, for example `\u{1b}` for ESC. */
+export function escapeUnprintable(text: string): string {
+  return text.replaceAll(unprintable, (char) => shortForms[char] ?? `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** A log line that starts with `::`, or has `##[` anywhere, is a command to the GitHub runner. */
+export function guardCommands(text: string): string {
+  return text.replace(/^(\s*)::/, "$1\\::").replaceAll("##[", "#\\#[");
+}
+
+/** Text between XML tags or in a double-quoted attribute; what XML 1.0 cannot carry is escaped first. */
+export function xmlText(text: string): string {
+  return escapeUnprintable(redact(text))
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&apos;");
+}
+
+/** The message of a GitHub workflow command. */
+export function commandData(text: string): string {
+  return escapeUnprintable(redact(text)).replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+/** A property (`file`, `title`, ...) of a GitHub workflow command. */
+export function commandProperty(text: string): string {
+  return commandData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}
