@@ -18,6 +18,11 @@ export function escapeUnprintable(text: string): string {
   return text.replaceAll(unprintable, (char) => shortForms[char] ?? `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
+/** JSON text in which nothing invisible is left raw; it decodes to the same value. */
+export function visibleJson(json: string): string {
+  return json.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => [...Array(char.length).keys()].map((index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, "0")}`).join(""));
+}
+
 /** A log line that starts with `::`, or has `##[` anywhere, is a command to the GitHub runner. */
 export function guardCommands(text: string): string {
   return text.replace(/^(\s*)::/, "$1\\::").replaceAll("##[", "#\\#[");

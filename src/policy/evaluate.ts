@@ -1,6 +1,5 @@
 import type { CelInput } from "@bufbuild/cel";
 import type { Action, Plan } from "../domain/action.ts";
-import type { JsonObject } from "../domain/json.ts";
 import type { Policy, Verdict } from "../domain/policy.ts";
 import { loadCel } from "./cel-module.ts";
 import { toCelInput } from "./cel-input.ts";
@@ -12,9 +11,9 @@ import { meteredEnvironment } from "./metered-environment.ts";
 /** What policies see beside the plan. */
 export interface PolicyContext {
   /** Declared models as JSON, by name; what an expression reads as `model` is the one of the action, or an empty map. */
-  readonly models: Readonly<Record<string, JsonObject>>;
-  /** The machine: name, free bytes, ... */
-  readonly host: JsonObject;
+  readonly models: Readonly<Record<string, object>>;
+  /** The machine, at least its name; a text alone is the name. */
+  readonly host: string | Readonly<Record<string, unknown>>;
 }
 
 /** Work that all policies together may cause in one pass: some seconds. */
@@ -49,7 +48,7 @@ class Pass {
     this.#plan = plan;
     this.#context = context;
     this.#meter = meter;
-    this.#host = toCelInput(context.host);
+    this.#host = toCelInput(typeof context.host === "string" ? { name: context.host } : context.host);
   }
 
   async apply(compiled: CompiledPolicy): Promise<readonly Verdict[]> {

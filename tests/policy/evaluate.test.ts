@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Policy, Verdict } from "../../src/domain/policy.ts";
 import { toCelInput } from "../../src/policy/cel-input.ts";
 import { checkPolicies } from "../../src/policy/check-policies.ts";
-import { evaluatePolicies, type PolicyContext } from "../../src/policy/evaluate-policies.ts";
+import { evaluatePolicies, type PolicyContext } from "../../src/policy/evaluate.ts";
 import { testPolicies } from "../../src/policy/test-policies.ts";
 import { actionWith, planWith, pullQwen, purgeLlama, richPlan } from "../report/samples.ts";
 import { policyWith } from "./samples.ts";
@@ -28,6 +28,10 @@ describe("evaluatePolicies", () => {
     const rule = policyWith("plan.summary.bytesToDownload * 2 < host.freeBytes && plan.actions.size() == 2");
     expect(await verdictsOf(rule)).toEqual([]);
     expect(await verdictsOf(rule, planWith([]))).toEqual([{ rule: "policy/rule", effect: "deny", message: "the rule does not hold" }]);
+  });
+
+  it("knows the host by name when nothing else is known of it", async () => {
+    expect(await evaluatePolicies([policyWith('host.name == "gpu-01"')], twoActions, { models: {}, host: "gpu-01" })).toEqual([]);
   });
 
   it("reads the declared model of the action, and an empty map where nothing is declared", async () => {

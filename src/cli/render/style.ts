@@ -1,0 +1,25 @@
+import { styleText } from "node:util";
+import { noPaint, type Paint, type Tone } from "../../report/paint.ts";
+
+const formats: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
+  heading: "bold",
+  add: "green",
+  change: "yellow",
+  destroy: ["bold", "red"],
+  good: "green",
+  warning: "yellow",
+  error: ["bold", "red"],
+  quiet: "dim",
+};
+
+/** Colour for one stream, each judged for itself: off without a terminal, with `NO_COLOR` or `TERM=dumb`, on with `FORCE_COLOR`; `enabled` false turns it off. */
+export function createPaint(stream: NodeJS.WritableStream, enabled = true): Paint {
+  if (!enabled) return noPaint;
+  return (tone, text) => (text === "" ? "" : styleText(formats[tone], text, { stream, validateStream: true }));
+}
+
+/** Paints for the answer (stdout) and for talk (stderr); `color` false is `--no-color`. */
+export function stylesFor(options: { readonly color?: boolean | undefined }): { readonly answer: Paint; readonly talk: Paint } {
+  const enabled = options.color !== false;
+  return { answer: createPaint(process.stdout, enabled), talk: createPaint(process.stderr, enabled) };
+}
