@@ -1,0 +1,76 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { MemoryChange } from "../../domain/inventory.ts";
+
+type Values = Readonly<Record<string, string | number | boolean | undefined>>;
+
+interface Change {
+  readonly verb: "put" | "remove";
+  readonly table: string;
+  readonly values: Values;
+}
+
+/** Columns of each table, in the order in which they are written. */
+const columns: Readonly<Record<string, readonly string[]>> = {
+  inventory: ["name", "store", "ref", "contentId", "contentDigest", "origin", "since", "sizeBytes", "protect", "purgeAfter"],
+  deprecations: ["name", "store", "ref", "since", "reason", "confirmations"],
+  discovered: ["name", "store", "ref", "firstSeen"],
+  tombstones: ["name", "store", "ref", "contentId", "sizeBytes", "purgedAt", "quarantine"],
+  verifications: ["name", "at", "level", "contentDigest"],
+  suspicions: ["store", "fingerprint", "firstSeen"],
+};
+
+/** Applies changes in order, inside the caller's transaction. */
+export function applyChanges(database: DatabaseSync, changes: readonly MemoryChange[]): void {
+  const statements = new Map<string, StatementSync>();
+  for (const change of changes) {
+    const { verb, table, values } = putOf(change) ?? removalOf(change);
+    const names = verb === "put" ? (columns[table] ?? []) : Object.keys(values);
+    const sql = verb === "put" ? putSql(table, names) : `DELETE FROM ${table} WHERE ${names.map((name) => `${name} = ?`).join(" AND ")}`;
+    const statement = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, statement);
+    statement.run(...names.map((name) => toSql(values[name])));
+  }
+}
+
+function putOf(change: MemoryChange): Change | undefined {
+  switch (change.kind) {
+    case "own":
+      return { verb: "put", table: "inventory", values: { ...change.item } };
+    case "deprecate":
+      return { verb: "put", table: "deprecations", values: { ...change.deprecation } };
+    case "discover":
+      return { verb: "put", table: "discovered", values: { ...change.model } };
+    case "bury":
+      return { verb: "put", table: "tombstones", values: { ...change.tombstone } };
+    case "verified":
+      return { verb: "put", table: "verifications", values: { ...change.verification } };
+    case "suspect":
+      return { verb: "put", table: "suspicions", values: { ...change.suspicion } };
+    default:
+      return undefined;
+  }
+}
+
+function removalOf(change: MemoryChange): Change {
+  switch (change.kind) {
+    case "disown":
+      return { verb: "remove", table: "inventory", values: { name: change.name, store: change.store, ref: change.ref } };
+    case "undeprecate":
+      return { verb: "remove", table: "deprecations", values: { store: change.store, ref: change.ref } };
+    case "undiscover":
+      return { verb: "remove", table: "discovered", values: { store: change.store, ref: change.ref } };
+    case "unsuspect":
+      return { verb: "remove", table: "suspicions", values: { store: change.store } };
+    default:
+      throw new Error(`unknown change ${change.kind}`);
+  }
+}
+
+function putSql(table: string, names: readonly string[]): string {
+  return `INSERT OR REPLACE INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+}
+
+function toSql(value: Values[string]): SQLInputValue {
+  if (value === undefined) return null;
+  return typeof value === "boolean" ? Number(value) : value;
+}
