@@ -9,7 +9,7 @@ export function toCelInput(value: unknown): CelInput {
   if (typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(toCelInput);
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return null;
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return new Map(members.map(([key, member]) => [key, toCelInput(member)]));
 }

@@ -80,30 +80,20 @@ function surveyOf(root: Expr, scope: Scope): Survey {
 function visit(expr: Expr | undefined, survey: Survey, around: Surroundings): void {
   if (expr === undefined || survey.problem !== undefined) return;
   const { exprKind: kind } = expr;
-  switch (kind.case) {
-    case "identExpr":
-      noteName(kind.value.name, survey, around);
-      return;
-    case "selectExpr":
-      noteVariable(kind.value.operand, kind.value.field, survey, around);
-      visit(kind.value.operand, survey, around);
-      return;
-    case "callExpr":
-      visit(kind.value.target, survey, around);
-      for (const arg of kind.value.args) visit(arg, survey, around);
-      return;
-    case "listExpr":
-      for (const element of kind.value.elements) visit(element, survey, around);
-      return;
-    case "structExpr":
-      visitStruct(kind.value, survey, around);
-      return;
-    case "comprehensionExpr":
-      visitComprehension(kind.value, survey, around);
-      return;
-    default:
-      return;
+  if (kind.case === "identExpr") noteName(kind.value.name, survey, around);
+  else if (kind.case === "structExpr") visitStruct(kind.value, survey, around);
+  else if (kind.case === "comprehensionExpr") visitComprehension(kind.value, survey, around);
+  else if (kind.case === "selectExpr") {
+    noteVariable(kind.value.operand, kind.value.field, survey, around);
+    visit(kind.value.operand, survey, around);
+  } else {
+    for (const part of partsOf(kind)) visit(part, survey, around);
   }
+}
+
+function partsOf(kind: Expr["exprKind"]): readonly (Expr | undefined)[] {
+  if (kind.case === "callExpr") return [kind.value.target, ...kind.value.args];
+  return kind.case === "listExpr" ? kind.value.elements : [];
 }
 
 type KindOf<Case extends Expr["exprKind"]["case"]> = Extract<Expr["exprKind"], { case: Case }>["value"];

@@ -17,7 +17,7 @@ import {
   verbSigns,
   verdictPhrase,
 } from "./plan-wording.ts";
-import { count, formatBytes, formatRevision, shortDigest } from "./quantities.ts";
+import { count, formatBytes, formatRevision } from "./quantities.ts";
 
 /** How a plan is shown in a pull request. */
 export interface PlanMarkdownOptions {

@@ -30,8 +30,7 @@ export function cutMiddle(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 8) return cutEnd(text, width);
   const tail = Math.floor((width - 2) / 2);
-  const reversed = [...text].toReversed().join("");
-  return `${takeColumns(text, width - 2 - tail)}..${[...takeColumns(reversed, tail)].toReversed().join("")}`;
+  return `${takeColumns(text, width - 2 - tail)}..${reversed(takeColumns(reversed(text), tail))}`;
 }
 
 /** Breaks text at spaces into lines of at most `width` columns; a longer word stays whole, so that it can be copied. */
@@ -46,6 +45,10 @@ export function wrapText(text: string, width: number): readonly string[] {
   }
   lines.push(line);
   return lines.map(guardCommands);
+}
+
+function reversed(text: string): string {
+  return Array.from(text).toReversed().join("");
 }
 
 function takeColumns(text: string, width: number): string {

@@ -68,20 +68,24 @@ function barsOf(running: readonly Transfer[], terminal: BarTerminal, at: number)
 }
 
 function barOf(transfer: Transfer, width: number, at: number): string {
-  const { done, total, stalled } = transfer;
-  const speed = speedOf(transfer, at);
-  const known = total !== undefined && total > 0;
-  const share = known ? Math.min(1, done / total) : 0;
-  const numbers = [
-    ...(known ? [`${padStart(String(Math.floor(share * 100)), 3)}%`, formatPart(done, total)] : done > 0 ? [formatBytes(done)] : []),
-    ...(stalled ? ["stalled"] : speed === undefined ? [] : [`${formatBytes(speed)}/s`]),
-    ...(known && speed !== undefined && done < total && !stalled ? [`eta ${formatDuration(Math.ceil((total - done) / speed) * 1000)}`] : []),
-  ].join(" ");
+  const { done, total } = transfer;
+  const numbers = numbersOf(transfer, at);
   const name = padEnd(cutMiddle(nameOf(transfer), nameWidth), nameWidth);
   const room = width - displayWidth(name) - displayWidth(numbers) - 4;
-  if (!known || room < 10) return cutEnd([name, plainText(transfer.phase), numbers].filter((part) => part !== "").join(" "), width);
-  const filled = Math.round(share * room);
+  if (total === undefined || total <= 0 || room < 10) return cutEnd([name, plainText(transfer.phase), numbers].filter((part) => part !== "").join(" "), width);
+  const filled = Math.round(Math.min(1, done / total) * room);
   return cutEnd(`${name} [${"#".repeat(filled)}${"-".repeat(room - filled)}] ${numbers}`, width);
+}
+
+function numbersOf(transfer: Transfer, at: number): string {
+  const { done, total, stalled } = transfer;
+  const speed = stalled ? undefined : speedOf(transfer, at);
+  const pace = speed === undefined ? [] : [`${formatBytes(speed)}/s`];
+  const wait = stalled ? ["stalled"] : pace;
+  if (total === undefined || total <= 0) return [...(done > 0 ? [formatBytes(done)] : []), ...wait].join(" ");
+  const percent = padStart(String(Math.floor(Math.min(1, done / total) * 100)), 3);
+  const left = speed !== undefined && done < total ? [`eta ${formatDuration(Math.ceil((total - done) / speed) * 1000)}`] : [];
+  return [`${percent}%`, formatPart(done, total), ...wait, ...left].join(" ");
 }
 
 function nameOf(transfer: Transfer): string {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Policy, Verdict } from "../../src/domain/policy.ts";
 import { toCelInput } from "../../src/policy/cel-input.ts";
 import { checkPolicies } from "../../src/policy/check-policies.ts";
-import { evaluatePolicies, type PolicyContext } from "../../src/policy/evaluate.ts";
+import { evaluatePolicies, type PolicyContext } from "../../src/policy/evaluate-policies.ts";
 import { testPolicies } from "../../src/policy/test-policies.ts";
 import { actionWith, planWith, pullQwen, purgeLlama, richPlan } from "../report/samples.ts";
 import { policyWith } from "./samples.ts";

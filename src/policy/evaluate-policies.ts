@@ -52,7 +52,7 @@ class Pass {
   }
 
   async apply(compiled: CompiledPolicy): Promise<readonly Verdict[]> {
-    if (compiled.aboutPlan || compiled.faults.length > 0) return await this.#judge(compiled, undefined);
+    if (compiled.aboutPlan || compiled.faults.length > 0) return this.#judge(compiled, undefined);
     const verdicts: Verdict[] = [];
     for (const action of this.#plan.actions) {
       if (this.#left <= 0) return [...verdicts, outOfWork(compiled.policy)];
