@@ -1,4 +1,5 @@
 import { toFailure } from "../domain/failure.ts";
+import { emptyMemory } from "../domain/inventory.ts";
 import type { Observation, ServingObservation } from "../domain/observed.ts";
 import type { Host } from "./host.ts";
 import { observe } from "./observe.ts";
@@ -60,8 +61,9 @@ async function stateCheck(host: Host): Promise<Check> {
 
 async function connectionChecks(host: Host, project: Project, signal: AbortSignal): Promise<readonly Check[]> {
   if (project.state === "invalid") return [];
-  const desired = host.withDefaults(project.desired, false);
-  const observed = await observe(await host.connect(desired, "server"), { level: "presence" }, host.clock, signal);
+  const memory = await host.state.load().catch(() => emptyMemory);
+  const desired = host.withDefaults(project.desired, memory);
+  const observed = await observe(await host.connect(desired, "server", memory), { level: "presence" }, host.clock, signal);
   const types = new Map(desired.backends.map((backend) => [backend.metadata.name, backend.type]));
   return [...observed.stores.flatMap(storeChecks), ...observed.serving.map((serving) => servingCheck(serving, types.get(serving.backend) ?? "openai"))];
 }

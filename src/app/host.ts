@@ -1,6 +1,8 @@
 import type { DesiredState } from "../domain/desired.ts";
+import type { Memory } from "../domain/inventory.ts";
 import type { Holding } from "../domain/observed.ts";
 import type { PlanOptions } from "../domain/plan-input.ts";
+import type { DecodeOptions } from "../manifest/decode-context.ts";
 import type { ArtifactHub } from "../ports/artifact-hub.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { InstanceLock } from "../ports/instance-lock.ts";
@@ -37,8 +39,7 @@ export interface Host {
   readonly name: string;
   readonly toolVersion: string;
   readonly paths: OutputPaths;
-  readonly home: string;
-  readonly modelsDir: string;
+  readonly decode: DecodeOptions;
   readonly planDefaults: PlanOptions;
   readonly includeTesting: boolean;
   /** Actions that run at once, over all stores. */
@@ -49,7 +50,8 @@ export interface Host {
   readonly outputs: OutputFiles;
   readonly clock: Clock;
   readonly nameFor: (holding: Holding, taken: ReadonlySet<string>) => string;
-  /** Adds the backend that the settings describe when the manifests declare no Ollama backend; `always` also when no model needs it. */
-  withDefaults(desired: DesiredState, always: boolean): DesiredState;
-  connect(desired: DesiredState, purpose: Purpose): Promise<Connections>;
+  /** Adds the Ollama backend of the settings when the manifests declare none and the memory knows models there, or when it is wanted in any case. */
+  withDefaults(desired: DesiredState, needed: Memory | "always"): DesiredState;
+  /** `memory` names folders that left the manifests and still have to be looked at. */
+  connect(desired: DesiredState, purpose: Purpose, memory: Memory): Promise<Connections>;
 }

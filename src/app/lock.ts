@@ -35,10 +35,10 @@ export interface LockOptions {
 
 /** Writes lock entries for what the machine holds (hashed in full) or, with `update`, for what is offered upstream. Without names, entries without a manifest are dropped. */
 export async function lockModels(host: Host, project: ValidProject, options: LockOptions, signal: AbortSignal): Promise<readonly LockResult[]> {
-  const desired = host.withDefaults(project.desired, false);
-  const models = desired.models.filter((model) => model.source.kind !== "remote" && (options.names.length === 0 || options.names.includes(model.metadata.name)));
-  const connections = await host.connect(desired, "disk");
   const memory = await host.state.load();
+  const desired = host.withDefaults(project.desired, memory);
+  const models = desired.models.filter((model) => model.source.kind !== "remote" && (options.names.length === 0 || options.names.includes(model.metadata.name)));
+  const connections = await host.connect(desired, "disk", memory);
   const places = models.map((model) => ({ model, place: placementOf(model, desired, relevantLock(model, project)) }));
   const lock = { ...project.lock, entries: project.lock.entries.filter((entry) => models.some((model) => relevantLock(model, project) === entry)) };
   const observed = await observeModels(connections, { desired: { ...desired, models }, lock, memory }, { level: "full", progress: options.progress }, host.clock, signal);

@@ -24,11 +24,12 @@ export interface UpstreamComparison {
 
 /** Asks upstream what each tracked model is now. Nothing is pulled and nothing is written. */
 export async function compareUpstream(host: Host, project: Extract<Project, { state: "valid" }>, names: readonly string[], signal: AbortSignal): Promise<readonly UpstreamComparison[]> {
-  const desired = host.withDefaults(project.desired, false);
+  const memory = await host.state.load();
+  const desired = host.withDefaults(project.desired, memory);
   const models = desired.models.filter((model) => isTracked(model) && (names.length === 0 || names.includes(model.metadata.name)));
-  const connections = await host.connect(desired, "disk");
+  const connections = await host.connect(desired, "disk", memory);
   const questions = models.flatMap((model): readonly UpstreamQuestion[] => (isTracked(model) ? [{ key: model.metadata.name, source: model.source }] : []));
-  const [observed, upstream, memory] = await Promise.all([observe(connections, { level: "presence" }, host.clock, signal), resolveUpstream(questions, connections.hubs, signal), host.state.load()]);
+  const [observed, upstream] = await Promise.all([observe(connections, { level: "presence" }, host.clock, signal), resolveUpstream(questions, connections.hubs, signal)]);
   return models.map((model) => {
     const lock = effectiveLock(model, project.lock);
     const place = placementOf(model, desired, lock);

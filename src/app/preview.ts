@@ -2,13 +2,14 @@ import type { Plan } from "../domain/action.ts";
 import type { Assessment } from "../domain/assess.ts";
 import { diff } from "../domain/diff.ts";
 import type { Drift } from "../domain/drift.ts";
+import { toJson } from "../domain/json.ts";
 import type { Memory } from "../domain/inventory.ts";
 import type { ObservedState, VerificationLevel } from "../domain/observed.ts";
 import type { PlanInput, PlanOptions } from "../domain/plan-input.ts";
 import { assessAll, plan, withVerdicts } from "../domain/plan.ts";
 import type { Verdict } from "../domain/policy.ts";
 import { upstreamQuestions } from "../domain/upstream-questions.ts";
-import { evaluatePolicies } from "../policy/evaluate.ts";
+import { evaluatePolicies, type PolicyContext } from "../policy/evaluate-policies.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { Connections, Host, Purpose } from "./host.ts";
 import { observe } from "./observe.ts";
@@ -39,9 +40,10 @@ export interface PreviewOptions {
 
 /** Observes, asks upstream what the plan needs, plans and evaluates policies. Writes nothing. */
 export async function preview(host: Host, project: ValidProject, options: PreviewOptions, signal: AbortSignal): Promise<Preview> {
-  const desired = host.withDefaults(project.desired, false);
-  const connections = await host.connect(desired, options.purpose);
-  const [observed, memory] = await Promise.all([observe(connections, { level: options.level, progress: options.progress }, host.clock, signal), host.state.load()]);
+  const memory = await host.state.load();
+  const desired = host.withDefaults(project.desired, memory);
+  const connections = await host.connect(desired, options.purpose, memory);
+  const observed = await observe(connections, { level: options.level, progress: options.progress }, host.clock, signal);
   const known: Omit<PlanInput, "upstream"> = {
     desired,
     lock: project.lock,
@@ -57,7 +59,12 @@ export async function preview(host: Host, project: ValidProject, options: Previe
   const input: PlanInput = { ...known, upstream };
   const assessments = assessAll(input);
   const unchecked = plan(input);
-  const verdicts = await evaluatePolicies(desired.policies, unchecked, { models: Object.fromEntries(desired.models.map((model) => [model.metadata.name, model])), host: host.name });
+  const verdicts = await evaluatePolicies(desired.policies, unchecked, policyContext(host, input));
   const checked = withVerdicts(unchecked, verdicts);
   return { project: { ...project, desired }, connections, observed, memory, assessments, plan: checked, drifts: diff(assessments, checked, input), verdicts };
+}
+
+function policyContext(host: Host, { desired, observed }: PlanInput): PolicyContext {
+  const free = observed.stores.flatMap((store) => (store.state === "observed" && store.freeBytes !== undefined ? [[store.store, store.freeBytes] as const] : []));
+  return { models: Object.fromEntries(desired.models.map((model) => [model.metadata.name, toJson(model)])), host: { name: host.name, freeBytes: Object.fromEntries(free) } };
 }

@@ -55,7 +55,7 @@ async function projectFiles(host: Host, view: Preview): Promise<ReturnType<typeo
     observed,
     memory,
     settings: { includeTesting: host.includeTesting },
-    ...(foreign === undefined ? {} : { curated: foreign.entries }),
+    ...(foreign === undefined ? {} : { curated: foreign }),
     ...(previous === undefined ? {} : { previous: { discovered: previous.entries } }),
   });
 }

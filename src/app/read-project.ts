@@ -22,7 +22,7 @@ export type Project =
 /** Reads manifests, policies and lock at one revision and decodes them. */
 export async function readProject(host: Host, signal: AbortSignal): Promise<Project> {
   const files = await host.project.read(signal);
-  const decoded = await decodeProject(files, { root: host.paths.root, home: host.home, defaultModelsDir: host.modelsDir });
+  const decoded = decodeProject(files, host.decode);
   if (decoded.desired === undefined) return { state: "invalid", diagnostics: decoded.diagnostics };
   return {
     state: "valid",

@@ -35,9 +35,9 @@ export interface VerifyOptions {
 
 /** Re-reads what the machine holds and compares it with the lock. Needs no server where the store can be read. Successes are remembered. */
 export async function verifyModels(host: Host, project: ValidProject, options: VerifyOptions, signal: AbortSignal): Promise<readonly Verification[]> {
-  const desired = host.withDefaults(project.desired, false);
-  const connections = await host.connect(desired, "disk");
   const memory = await host.state.load();
+  const desired = host.withDefaults(project.desired, memory);
+  const connections = await host.connect(desired, "disk", memory);
   const subset = { ...desired, models: desired.models.filter((model) => options.names.length === 0 || options.names.includes(model.metadata.name)) };
   const observed = await observeModels(connections, { desired: subset, lock: project.lock, memory }, options, host.clock, signal);
   const results = assessAll({ desired: subset, lock: project.lock, observed, memory, upstream: {} }).flatMap((assessment) => verificationOf(assessment, options.level));

@@ -6,6 +6,12 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
+/** The JSON view of plain data: what a JSON reader would get. */
+export function toJson(value: object): JsonObject {
+  const view: JsonObject = JSON.parse(JSON.stringify(value));
+  return view;
+}
+
 /** Serialises with keys sorted by code unit and without white space, so that equal values give equal bytes. `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sortKeys(value)) ?? "null";

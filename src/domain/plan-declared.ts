@@ -3,7 +3,7 @@ import type { Assessment, Defect } from "./assess.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Deprecation, InventoryItem, Memory } from "./inventory.ts";
 import type { Holding, Observation } from "./observed.ts";
-import { observationOf, sameRef } from "./placement.ts";
+import { observationOf, ollamaBackendOf, sameRef } from "./placement.ts";
 import { act, block, join, nothing, recordOnly, subjectOf, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
 import { chooseFetch, type FetchChoice } from "./plan-fetch.ts";
 import { bytesToDownload } from "./sizes.ts";
@@ -59,6 +59,7 @@ function question(assessment: Exclude<Assessment, { state: "remote" | "unknown" 
   return {
     model: assessment.model,
     store: assessment.store,
+    readOnly: ollamaBackendOf(assessment.model, input.desired.backends)?.url === undefined,
     ...(ref === undefined ? {} : { ref }),
     ...(assessment.lock === undefined ? {} : { lock: assessment.lock }),
     ...(upstream === undefined ? {} : { upstream }),

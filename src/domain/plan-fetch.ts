@@ -17,6 +17,8 @@ interface FetchQuestion {
   readonly ref?: string;
   readonly lock?: LockEntry;
   readonly upstream?: Upstream;
+  /** The store is read from disk only: no server can fetch into it. */
+  readonly readOnly: boolean;
   readonly observation?: Observation;
   /** For repairs: what is here already decides the bytes, even without a lock. */
   readonly holding?: Holding;
@@ -26,6 +28,7 @@ interface FetchQuestion {
 export function chooseFetch(question: FetchQuestion): FetchChoice {
   switch (question.model.source.kind) {
     case "ollama":
+      if (question.readOnly) return { state: "impossible", cause: "missing", reason: "its store is only read from disk, no Ollama server is declared for it", remedy: "give the backend a `url`" };
       return chooseOllama(question);
     case "huggingface":
       return chooseHub(question);

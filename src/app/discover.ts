@@ -1,0 +1,40 @@
+import type { Failure } from "../domain/failure.ts";
+import type { DiscoveredModel } from "../domain/inventory.ts";
+import type { StoreId } from "../domain/observed.ts";
+import type { ProgressSink } from "../ports/progress.ts";
+import type { Host } from "./host.ts";
+import { preview } from "./preview.ts";
+import { publish } from "./publish.ts";
+import type { Project } from "./read-project.ts";
+
+/** What an import found. */
+export interface Discovery {
+  readonly found: readonly DiscoveredModel[];
+  readonly gone: readonly { readonly name: string; readonly ref: string }[];
+  readonly known: number;
+  readonly unknown: readonly { readonly store: StoreId; readonly failure: Failure }[];
+}
+
+/** Gives every model in the stores a place in the registry. A store that cannot be observed changes nothing. */
+export async function discoverModels(host: Host, project: Extract<Project, { state: "valid" }>, options: { readonly write: boolean; readonly progress: ProgressSink }, signal: AbortSignal): Promise<Discovery> {
+  const desired = host.withDefaults(project.desired, "always");
+  const planOptions = { ...host.planDefaults, unmanaged: "import" as const };
+  const release = options.write ? await host.lock.acquire("import") : () => undefined;
+  try {
+    const view = await preview(host, { ...project, desired }, { level: "stat", plan: planOptions, purpose: "server", progress: options.progress }, signal);
+    const changes = view.plan.bookkeeping.filter((change) => change.kind === "discover" || change.kind === "undiscover");
+    const gone = changes.flatMap((change) => (change.kind === "undiscover" ? view.memory.discovered.filter((model) => model.store === change.store && model.ref === change.ref) : []));
+    if (options.write) {
+      await host.state.commit(changes);
+      await publish(host, { ...view, memory: await host.state.load() });
+    }
+    return {
+      found: changes.flatMap((change) => (change.kind === "discover" ? [change.model] : [])),
+      gone: gone.map(({ name, ref }) => ({ name, ref })),
+      known: view.memory.discovered.length - gone.length,
+      unknown: view.observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : [])),
+    };
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,54 @@
+import { lockModels, unlockModels, type LockResult } from "../../app/lock.ts";
+import { exitCodes } from "../../app/exit-code.ts";
+import { plainText } from "../../report/escape.ts";
+import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
+import { withSession, type CommonOptions, type Session } from "../session.ts";
+import { requireModels } from "./require-models.ts";
+
+type LockFlags = CommonOptions & { readonly update?: boolean; readonly force?: boolean; readonly setExpected?: boolean };
+
+/** `holdfast lock`: pins the exact bytes. A lock that does not fit the manifests is no reason to refuse: this command mends it. */
+export async function lock(outer: Session, options: LockFlags, names: readonly string[]): Promise<number> {
+  return withSession({ ...options, locked: false }, outer.signal, async (session) => {
+    const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
+    const host = await session.host("write");
+    const project = await session.project(host);
+    requireModels(project.desired, names);
+    const force = options.force === true || options.setExpected === true;
+    const results = await lockModels(host, project, { names, update: options.update ?? false, force, progress: await session.progress() }, session.signal);
+    return showLock(session, results, outputs);
+  });
+}
+
+/** `holdfast unlock`: takes models out of the lock. */
+export async function unlock(outer: Session, options: CommonOptions, names: readonly string[]): Promise<number> {
+  return withSession({ ...options, locked: false }, outer.signal, async (session) => {
+    const host = await session.host("write");
+    const results = await unlockModels(host, await session.project(host), names);
+    return showLock(session, results, decodeOutputs(options.output ?? [], ["json"] as const));
+  });
+}
+
+function showLock(session: Session, results: readonly LockResult[], outputs: ReturnType<typeof decodeOutputs<"json">>): number {
+  const refused = results.filter((result) => result.state === "refused");
+  const exitCode = refused.length > 0 ? exitCodes.drift : exitCodes.done;
+  writeOutputs(outputs, {
+    text: () => `${results.map((result) => lineOf(result, session)).join("")}${sentenceOf(results)}`,
+    json: () => jsonAnswer("LockResult", { exitCode, models: results }),
+  });
+  return exitCode;
+}
+
+function lineOf(result: LockResult, session: Session): string {
+  const tone = result.state === "refused" ? "error" : result.state === "unchanged" ? "quiet" : "good";
+  const lines = [`${session.paint(tone, result.state.padEnd(9))} ${plainText(result.name)}  ${plainText(result.detail)}`];
+  if (result.before !== undefined && result.before !== result.after) lines.push(`          was ${result.before}`);
+  if (result.after !== undefined && result.state !== "unchanged") lines.push(`          ${result.state === "refused" ? "here" : "now"} ${result.after}`);
+  if (result.remedy !== undefined) lines.push(`          next: ${plainText(result.remedy)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function sentenceOf(results: readonly LockResult[]): string {
+  const count = (state: LockResult["state"]): number => results.filter((result) => result.state === state).length;
+  return `Lock: ${count("locked")} added, ${count("updated")} updated, ${count("unlocked")} removed, ${count("unchanged")} unchanged, ${count("refused")} refused.\n`;
+}

@@ -1,0 +1,54 @@
+import { reconcile, type PassResult } from "../../app/reconcile.ts";
+import { renderApplyText } from "../../report/apply-text.ts";
+import { renderPlanText } from "../../report/plan-text.ts";
+import { renderPlanMarkdown } from "../../report/plan-markdown.ts";
+import { decodeOutputs, jsonAnswer, writeOutputs, type OutputRequest } from "../outputs.ts";
+import type { Session } from "../session.ts";
+import { plan, planFormats } from "./plan.ts";
+import { previewOptions, type PlanningOptions } from "./plan-options.ts";
+import { relative } from "node:path";
+
+/** `holdfast reconcile`: one pass. */
+export async function reconcileCommand(session: Session, options: PlanningOptions): Promise<number> {
+  if (options.dryRun === true) return plan(session, options);
+  const outputs = decodeOutputs(options.output ?? [], planFormats);
+  const host = await session.host("write");
+  const project = await session.project(host);
+  const text = outputs.some((output) => output.format === "text");
+  const result = await reconcile(
+    host,
+    project,
+    {
+      ...(await previewOptions(session, host, options)),
+      command: "reconcile",
+      approve: async (view) => {
+        if (text) process.stdout.write(`${renderPlanText(view.plan, { host: host.name, colour: session.paint, ci: true, width: session.width, verdicts: view.verdicts, details: options.details ?? false })}\n`);
+        return true;
+      },
+    },
+    session.signal,
+  );
+  if (result === undefined) return 0;
+  showResult(session, result, { outputs, host: host.name, root: host.paths.root });
+  return result.exitCode;
+}
+
+interface Shown {
+  readonly outputs: readonly OutputRequest<(typeof planFormats)[number] | "text">[];
+  readonly host: string;
+  readonly root: string;
+}
+
+/** Writes what a pass did, in the requested formats. */
+export function showResult(session: Session, result: PassResult, { outputs, host, root }: Shown): void {
+  const { before, outcomes, publication } = result;
+  writeOutputs(outputs, {
+    text: () => {
+      const written = publication.files.filter((file) => file.state === "written").map((file) => relative(root, file.path) || file.path);
+      const applied = before.plan.actions.length === 0 ? "" : renderApplyText(before.plan, outcomes, { colour: session.paint, width: session.width });
+      return `${applied}${written.length === 0 ? "" : `Wrote ${written.join(", ")}\n`}`;
+    },
+    json: () => jsonAnswer("ReconcileResult", { exitCode: result.exitCode, plan: before.plan, outcomes, report: publication.report, files: publication.files }),
+    markdown: () => `${renderPlanMarkdown(before.plan, { target: host, verdicts: before.verdicts })}\n\`\`\`\n${renderApplyText(before.plan, outcomes)}\`\`\`\n`,
+  });
+}
