@@ -12,8 +12,8 @@ import { meteredEnvironment } from "./metered-environment.ts";
 export interface PolicyContext {
   /** Declared models as JSON, by name; what an expression reads as `model` is the one of the action, or an empty map. */
   readonly models: Readonly<Record<string, object>>;
-  /** The machine, at least its name; a text alone is the name. */
-  readonly host: string | Readonly<Record<string, unknown>>;
+  /** The machine: its name, free bytes by store. */
+  readonly host: object;
 }
 
 /** Work that all policies together may cause in one pass: some seconds. */
@@ -48,7 +48,7 @@ class Pass {
     this.#plan = plan;
     this.#context = context;
     this.#meter = meter;
-    this.#host = toCelInput(typeof context.host === "string" ? { name: context.host } : context.host);
+    this.#host = toCelInput(context.host);
   }
 
   async apply(compiled: CompiledPolicy): Promise<readonly Verdict[]> {

@@ -30,10 +30,6 @@ describe("evaluatePolicies", () => {
     expect(await verdictsOf(rule, planWith([]))).toEqual([{ rule: "policy/rule", effect: "deny", message: "the rule does not hold" }]);
   });
 
-  it("knows the host by name when nothing else is known of it", async () => {
-    expect(await evaluatePolicies([policyWith('host.name == "gpu-01"')], twoActions, { models: {}, host: "gpu-01" })).toEqual([]);
-  });
-
   it("reads the declared model of the action, and an empty map where nothing is declared", async () => {
     expect(await verdictsOf(policyWith('!has(model.license) || model.license in ["apache-2.0", "mit"]'))).toEqual([]);
     expect((await verdictsOf(policyWith('has(model.license) && model.license == "mit"'))).map((verdict) => verdict.actionId)).toEqual(["a1", "a2"]);
