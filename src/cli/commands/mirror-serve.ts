@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { once } from "node:events";
-import { startMirror } from "../../mirror/server.ts";
+import { startMirror } from "../../mirror/start-mirror.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
 /** `holdfast mirror serve DIR`: a read-only hub and registry over a folder, until it is interrupted. */
