@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { failed } from "../../domain/failure.ts";
+import { decodeRunning } from "./listing.ts";
+import { nameKey } from "./names.ts";
+import type { WriterSide } from "./writer-side.ts";
+
+const firstPause = 50;
+const longestPause = 1_000;
+
+interface Unloading {
+  readonly ref: string;
+  /** Digest of what the name means now; runners of an earlier content cannot be reached by name. */
+  readonly contentId: string | undefined;
+}
+
+/**
+ * Gets a model out of memory and waits until it is. To be called before its weights are replaced or deleted: afterwards the name reaches other bytes
+ * and the old runner stays (reference/ollama.md 2.10).
+ */
+export async function ensureUnloaded(side: WriterSide, { ref, contentId }: Unloading, signal: AbortSignal): Promise<void> {
+  const isLoaded = async (): Promise<boolean> => {
+    const loaded = decodeRunning(await side.api.running(signal)).get(nameKey(ref));
+    return loaded !== undefined && (loaded.digest === undefined || contentId === undefined || loaded.digest === contentId);
+  };
+  if (!(await isLoaded())) return;
+  await side.api.unload(ref, signal);
+  const deadline = performance.now() + side.unloadTimeoutMs;
+  for (let pause = firstPause; await isLoaded(); pause = Math.min(2 * pause, longestPause)) {
+    if (performance.now() > deadline) {
+      throw failed("conflict", `${ref} is still in the memory of ${side.api.server.text} after ${side.unloadTimeoutMs / 1000} s`, {
+        retry: "transient",
+        remedy: `wait until its requests are answered, or stop it: ollama stop ${ref}`,
+      });
+    }
+    await sleep(pause, undefined, { signal });
+  }
+}
