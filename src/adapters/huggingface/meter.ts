@@ -1,0 +1,26 @@
+import type { ProgressSink } from "../../ports/progress.ts";
+
+export interface Meter {
+  /** Counts bytes; negative when something is fetched again. */
+  readonly add: (change: number) => void;
+  report(): void;
+}
+
+const everyMs = 250;
+
+/** Sums bytes and tells about it a few times a second. */
+export function createMeter({ id, phase, total, progress }: { id: string; phase: string; total: number; progress: ProgressSink }, start: number): Meter {
+  let done = start;
+  let last = 0;
+  const report = (): void => progress({ type: "progress", id, phase, done, total });
+  return {
+    report,
+    add(change) {
+      done += change;
+      const now = performance.now();
+      if (now - last < everyMs) return;
+      last = now;
+      report();
+    },
+  };
+}

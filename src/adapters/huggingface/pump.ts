@@ -1,0 +1,48 @@
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+
+const writeSize = 1024 * 1024;
+
+/**
+ * Moves a body into `write` in pieces of about 1 MiB, one after the other. Everything that arrived is written before a broken connection is reported,
+ * so that the next attempt goes on from there. Ends with `overflow`, and writes no more, as soon as more than `limit` bytes arrive.
+ */
+export async function pump(body: Readable, limit: number, write: (chunks: readonly Buffer[]) => Promise<void>): Promise<"ended" | "overflow"> {
+  let chunks: Buffer[] = [];
+  let waiting = 0;
+  let received = 0;
+  let writing: Promise<void> = Promise.resolve();
+  let writeProblem: unknown;
+  const writeOut = async (): Promise<void> => {
+    const piece = chunks;
+    chunks = [];
+    waiting = 0;
+    if (piece.length > 0) await write(piece);
+  };
+  body.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+    waiting += chunk.length;
+    chunks.push(chunk);
+    if (received > limit) body.destroy();
+    else if (waiting >= writeSize) {
+      body.pause();
+      writing = writeOut().then(
+        () => void body.resume(),
+        (error: unknown) => {
+          writeProblem = error;
+          body.destroy();
+        },
+      );
+    }
+  });
+  const readProblem = await finished(body).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  await writing;
+  if (writeProblem !== undefined) throw writeProblem;
+  if (received > limit) return "overflow";
+  await writeOut();
+  if (readProblem !== undefined) throw readProblem;
+  return "ended";
+}
