@@ -9,7 +9,7 @@ import {
   blockedPhrase,
   blockedRemedy,
   bytesSentence,
-  isDestructive,
+  deletesBytes,
   notShown,
   splitByRisk,
   summarySentence,
@@ -51,7 +51,7 @@ export function renderPlanMarkdown(plan: Plan, options: PlanMarkdownOptions): st
 }
 
 function warningOf(plan: Plan): readonly string[] {
-  const destructive = plan.actions.filter(isDestructive).length;
+  const destructive = plan.actions.filter(deletesBytes).length;
   const unknown = plan.summary.unknown;
   return [
     ...(destructive > 0 ? [`**:warning: This plan deletes: ${count(destructive, "destructive action")}, ${formatBytes(plan.summary.bytesToFree)} would be freed.**`] : []),
@@ -88,7 +88,7 @@ function tableOf(actions: readonly Action[], units: number): string | undefined 
   const rows = actions.slice(0, maximumRows).map((action) => {
     const size = action.bytesToDownload > 0 ? formatBytes(action.bytesToDownload) : action.bytesToFree > 0 ? `frees ${formatBytes(action.bytesToFree)}` : action.sizeUnknown ? "unknown" : "";
     const why = [action.reason, ...actionNotes(action)].map((text) => markdownText(text, 200)).join("; ");
-    return `| ${markdownCode(verbSigns[action.verb].sign)} | ${markdownCode(action.object)} | ${isDestructive(action) ? `**${action.verb}**` : action.verb} | ${why} | ${size} |`;
+    return `| ${markdownCode(verbSigns[action.verb].sign)} | ${markdownCode(action.object)} | ${deletesBytes(action) ? `**${action.verb}**` : action.verb} | ${why} | ${size} |`;
   });
   const fitted = fitLines(rows, units);
   const missing = actions.length - fitted.lines.length;
@@ -114,7 +114,7 @@ function blockedLine(item: Plan["blocked"][number]): string {
 
 function detailsOf(actions: readonly Action[], units: number): string | undefined {
   if (actions.length === 0) return undefined;
-  const sign = (action: Action): string => (action.bytesToDownload > 0 ? "+" : isDestructive(action) ? "-" : " ");
+  const sign = (action: Action): string => (action.bytesToDownload > 0 ? "+" : deletesBytes(action) ? "-" : " ");
   const lines = actions.map((action) => {
     const text = [action.id, actionPhrase(action), action.object, actionSubject(action), `[${action.reason}]`].filter((part) => part !== "").join(" ");
     return `${sign(action)} ${text}`;

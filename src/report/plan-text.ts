@@ -9,7 +9,7 @@ import {
   blockedPhrase,
   blockedRemedy,
   bytesSentence,
-  isDestructive,
+  deletesBytes,
   notShown,
   splitByRisk,
   summarySentence,
@@ -122,7 +122,7 @@ function actionLines(action: Action, look: Look): readonly string[] {
   const reason = `[${plainText(action.reason)}]`;
   const fits = displayWidth(head) + 2 + displayWidth(reason) <= look.width;
   const below = [...(fits ? [] : [reason]), ...actionNotes(action).map(plainText), ...(look.details ? detailsOf(action) : [])];
-  const dressed = look.paint(isDestructive(action) ? "destroy" : tone, head);
+  const dressed = look.paint(deletesBytes(action) ? "destroy" : tone, head);
   return [fits ? `${dressed}  ${look.paint("quiet", reason)}` : dressed, ...below.flatMap((text) => indented(text, look))];
 }
 

@@ -1,4 +1,5 @@
 import type { Action, Blocked, Plan, PlanSummary, Verb } from "../domain/action.ts";
+import { isDestructive } from "../domain/guards.ts";
 import type { Verdict } from "../domain/policy.ts";
 import { formatBytes, shortDigest } from "./quantities.ts";
 import type { Tone } from "./paint.ts";
@@ -50,14 +51,14 @@ function openBlocked(plan: Plan): number {
   return plan.blocked.filter((item) => item.cause !== "unknown").length;
 }
 
-/** What cannot be undone: everything that deletes, or is marked as such by the planner. */
-export function isDestructive(action: Action): boolean {
-  return action.risk === "destructive" || action.verb === "purge";
+/** True when the reader must look twice. A saved plan may say anything of its own risk, so a purge counts in any case. */
+export function deletesBytes(action: Action): boolean {
+  return isDestructive(action) || action.verb === "purge";
 }
 
 /** Destructive actions first, each group in plan order. */
 export function splitByRisk(plan: Plan): { readonly destructive: readonly Action[]; readonly other: readonly Action[] } {
-  return { destructive: plan.actions.filter(isDestructive), other: plan.actions.filter((action) => !isDestructive(action)) };
+  return { destructive: plan.actions.filter(deletesBytes), other: plan.actions.filter((action) => !deletesBytes(action)) };
 }
 
 /** Verb with what it moves: `pull 5.2 GB`, `pull (size unknown)`, `purge 41.0 GB`. */

@@ -15,17 +15,17 @@ export interface ProgressOptions {
   readonly mode: ProgressMode;
   readonly stream: ProgressStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds since the epoch; the system clock by default. */
-  readonly now?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Named in the first line of the JSON stream. */
-  readonly toolVersion?: string;
+  readonly toolVersion: string;
   /** False turns colour off on a terminal, too. */
   readonly colour?: boolean;
 }
 
 /** Progress for people and programs. `close` removes bars; call it before anything else is written to the same terminal, and at the end. */
 export function createProgress(options: ProgressOptions): { readonly sink: ProgressSink; readonly close: () => void } {
-  const { stream, now = Date.now } = options;
+  const { stream, now } = options;
   // A reader that went away must not end the work it was watching.
   const write = (text: string): void => {
     if (stream.writable) stream.write(text, () => undefined);
@@ -35,7 +35,7 @@ export function createProgress(options: ProgressOptions): { readonly sink: Progr
     case "none":
       return { sink: nothing, close: nothing };
     case "json":
-      return { sink: createJsonProgress(write, now, options.toolVersion ?? "unknown"), close: nothing };
+      return { sink: createJsonProgress(write, now, options.toolVersion), close: nothing };
     case "plain":
       return { sink: createPlainProgress(write, now), close: nothing };
     case "tty":

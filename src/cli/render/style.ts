@@ -17,9 +17,3 @@ export function createPaint(stream: NodeJS.WritableStream, enabled = true): Pain
   if (!enabled) return noPaint;
   return (tone, text) => (text === "" ? "" : styleText(formats[tone], text, { stream, validateStream: true }));
 }
-
-/** Paints for the answer (stdout) and for talk (stderr); `color` false is `--no-color`. */
-export function stylesFor(options: { readonly color?: boolean | undefined }): { readonly answer: Paint; readonly talk: Paint } {
-  const enabled = options.color !== false;
-  return { answer: createPaint(process.stdout, enabled), talk: createPaint(process.stderr, enabled) };
-}

@@ -207,7 +207,7 @@ describe("the mode of progress", () => {
 describe("a process that shows progress", () => {
   const script = (mode: string): string => `
     import { createProgress } from "./src/cli/render/progress.ts";
-    const { sink, close } = createProgress({ mode: "${mode}", stream: process.stderr, env: process.env });
+    const { sink, close } = createProgress({ mode: "${mode}", stream: process.stderr, env: process.env, now: Date.now, toolVersion: "0" });
     sink({ type: "start", id: "a", object: "model/x", verb: "pull", total: 10 });
     sink({ type: "progress", id: "a", phase: "download", done: 5, total: 10 });
     process.stdout.write("answer");`;
