@@ -1,0 +1,105 @@
+import type { Backend } from "../domain/backend.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { lockEntryOf } from "../domain/lock.ts";
+import type { ModelFacts } from "../domain/observed.ts";
+import { mergeCapabilities, type CapabilityClaim, type MergedCapabilities } from "./capabilities.ts";
+import { downloadFields } from "./download-fields.ts";
+import { endpointOf, registryBackend, type Endpoint } from "./endpoint.ts";
+import { emptyEntry, type RegistryEntry, type RegistryVersionLock } from "./entry.ts";
+import { expectedAggregate, integrityOf, modelArtifacts, type Integrity } from "./integrity.ts";
+import { knownModelClaims, knownModels, nameClaims } from "./known-models.ts";
+import { parseRefParts } from "./naming.ts";
+import type { ProjectionInput } from "./projection.ts";
+import { deprecationOf, reconcilerRecord } from "./reconciler-record.ts";
+import { backendOf, inOllama, ollamaTag, originOf, type Subject } from "./subject.ts";
+
+/** What is known of a model apart from what its manifest says about it: its entry of the discovered layer. */
+export function baseEntry(subject: Subject, input: ProjectionInput): RegistryEntry {
+  const { name, holding } = subject;
+  const { history, memory } = input;
+  const tag = ollamaTag(subject);
+  const backend = backendOf(subject, input.desired.backends);
+  const facts = holding?.facts;
+  const parts = parseRefParts(tag ?? originOf(subject));
+  const capabilities = capabilitiesOf(subject, tag ?? originOf(subject), input);
+  const integrity = integrityOfSubject(subject, input);
+  const empty = emptyEntry(name, inOllama(subject) ? "ollama" : registryBackend(backend));
+  return {
+    ...empty,
+    backend_config: { ...empty.backend_config, ...endpointIn(backend, tag), model_path: tag === undefined ? (holding?.location ?? "") : `ollama:/${tag}` },
+    capabilities: capabilities.values,
+    artifacts: integrity?.artifacts ?? empty.artifacts,
+    chat_template: { ...empty.chat_template, sha256: facts?.chatTemplateSha256 ?? null },
+    version_lock: versionLock(name, input),
+    performance: history?.performance?.[name] ?? empty.performance,
+    probes: { vision: history?.visionProbes?.[name] ?? null },
+    metadata: { ...storeMetadata(facts, tag), reconciler: reconcilerRecord(subject, integrity, capabilities, memory) },
+    served_model_id: tag ?? name,
+    license: shortLicense(facts?.license),
+    deprecated: deprecationOf(subject, memory) !== undefined,
+    family: parts.family === "" ? null : parts.family,
+    source_provider: providerOf(subject),
+    quantization: usable(facts?.quantization)?.toLowerCase() ?? parts.quant ?? null,
+    ...(holding === undefined || integrity === undefined ? {} : downloadFields({ subject, holding, integrity, tag }, input)),
+  };
+}
+
+function integrityOfSubject({ name, model, holding }: Subject, { memory }: ProjectionInput): Integrity | undefined {
+  if (holding === undefined) return undefined;
+  const verified = memory.verifications.find((verification) => verification.name === name)?.at;
+  return integrityOf(modelArtifacts(holding, model), verified);
+}
+
+function endpointIn(backend: Backend | undefined, tag: string | undefined): Endpoint {
+  return backend === undefined && tag !== undefined ? { port: 11434 } : endpointOf(backend);
+}
+
+function providerOf({ model, store }: Subject): string | null {
+  if (inOllama({ ...(model === undefined ? {} : { model }), ...(store === undefined ? {} : { store }) })) return "ollama";
+  if (model?.source.kind === "huggingface" || store === "huggingface") return "hf";
+  return model?.source.kind === "remote" ? "remote" : "local";
+}
+
+/** Facts first; the table and the name only fill what nobody observed. */
+function capabilitiesOf({ name, holding }: Subject, origin: string, input: ProjectionInput): MergedCapabilities {
+  const observed = Object.entries(holding?.facts.capabilities ?? {}).map(([capability, { value, from }]): CapabilityClaim => ({ name: capability, value, from }));
+  const probe = input.history?.visionProbes?.[name]?.["vision_ok"];
+  const probed: readonly CapabilityClaim[] = typeof probe === "boolean" ? [{ name: "vision", value: probe, from: "probe" }] : [];
+  const guesses = [...knownModelClaims(input.knownModels ?? knownModels, origin), ...nameClaims(origin.split("/").at(-1) ?? origin)];
+  return mergeCapabilities([...probed, ...observed, ...guesses], {});
+}
+
+function versionLock(name: string, { lock, memory }: ProjectionInput): RegistryVersionLock {
+  const entry = lock === undefined ? undefined : lockEntryOf(lock, name);
+  const verified = memory.verifications.find((verification) => verification.name === name)?.at ?? null;
+  return { locked: entry !== undefined, expected_aggregate_sha256: entry === undefined ? null : expectedAggregate(entry), last_verified: verified };
+}
+
+const ollamaWords: Readonly<Record<string, string>> = { text: "completion", image_generation: "image" };
+
+/** The keys that the ImageWorks importer keeps, under its names. */
+function storeMetadata(facts: ModelFacts | undefined, tag: string | undefined): JsonObject {
+  if (facts === undefined) return {};
+  if (tag === undefined) return { created_from_download: true };
+  const said = Object.entries(facts.capabilities).filter(([, claim]) => claim.value && claim.from !== "name" && claim.from !== "known-model");
+  return {
+    created_from_download: true,
+    ollama_family: facts.family ?? null,
+    ollama_architecture: facts.architecture ?? null,
+    ollama_parameters: facts.parameterCount ?? null,
+    ollama_parameter_size: facts.parameterSize ?? null,
+    ollama_context_length: facts.contextLength ?? null,
+    ollama_embedding_length: facts.embeddingLength ?? null,
+    ollama_capabilities: said.map(([capability]) => ollamaWords[capability] ?? capability).toSorted(),
+  };
+}
+
+function usable(text: string | undefined): string | undefined {
+  return text === undefined || text === "" || text.toLowerCase() === "unknown" ? undefined : text;
+}
+
+/** Ollama ships whole licence texts; an entry has room for a label. */
+function shortLicense(license: string | undefined): string | null {
+  const line = license?.trim() ?? "";
+  return line === "" || line.length > 80 || line.includes("\n") ? null : line;
+}

@@ -1,0 +1,124 @@
+import { compareText, type Diagnostic } from "../domain/diagnostic.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Holding, StoreId } from "../domain/observed.ts";
+import { parseOllamaName, shortOllamaName } from "../domain/ollama-name.ts";
+import type { RegistryEntry } from "./entry.ts";
+import { plainJson } from "./json-text.ts";
+import { adoptedCapabilities, backendName, backendsOf, launchOf, lifecycleOf, rolesOf, sourceOf, usableName } from "./migrate-fields.ts";
+import { isPlaceholder } from "./placeholder.ts";
+
+/** A manifest as plain data, ready to be rendered. */
+export type ManifestObject = {
+  readonly apiVersion: "holdfast.dev/v1";
+  readonly kind: "Model" | "Backend";
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: JsonObject;
+};
+
+/** Manifests made of something else, and what could not be taken over as it was. */
+export interface Migration {
+  readonly manifests: readonly ManifestObject[];
+  readonly findings: readonly Diagnostic[];
+}
+
+/** Stage lists of the time before roles: for each stage the models that were tried, best first. They become roles with falling priority. */
+export type StageLists = Readonly<Record<string, readonly string[]>>;
+
+/** Makes manifests of registry entries, one Model each and one Backend per endpoint. Placeholders are left behind. */
+export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages: StageLists = {}): Migration {
+  const findings: Diagnostic[] = [];
+  const names = new Set<string>();
+  const models: ManifestObject[] = [];
+  for (const entry of entries.toSorted((a, b) => compareText(a.name, b.name))) {
+    if (isPlaceholder(entry)) {
+      findings.push({ severity: "note", code: "migrate.placeholder", message: `${entry.name} is a placeholder and gets no manifest` });
+      continue;
+    }
+    const name = usableName(entry.name);
+    if (name !== entry.name) findings.push({ severity: "warning", code: "migrate.renamed", message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}` });
+    if (names.has(name)) {
+      findings.push({ severity: "error", code: "migrate.duplicate-name", message: `two entries would be called ${name}; only the first got a manifest`, remedy: "give one of them another name" });
+      continue;
+    }
+    const source = sourceOf(entry);
+    if (source === undefined) {
+      findings.push({ severity: "warning", code: "migrate.no-source", message: `${entry.name} does not say where its bytes come from and gets no manifest`, remedy: "write the manifest by hand" });
+      continue;
+    }
+    if (entry.version_lock.locked) findings.push({ severity: "note", code: "migrate.lock", message: `${entry.name} was locked by hash; its manifest requires a lock`, remedy: `holdfast lock ${name}` });
+    names.add(name);
+    models.push(modelManifest(entry, name, source, stages));
+  }
+  return { manifests: [...backendsOf(entries), ...models], findings };
+}
+
+function modelManifest(entry: RegistryEntry, name: string, source: JsonObject, stages: StageLists): ManifestObject {
+  const backend = backendName(entry);
+  const tag = sourceModel(source);
+  const served = entry.served_model_id;
+  const aliases = entry.model_aliases.filter((alias) => usableName(alias) === alias && alias !== name);
+  const extra = Object.entries(entry.metadata).filter(([key]) => !/^(?:reconciler|registry_layer|created_from_download|testing|ollama_.*|architecture)$/.test(key));
+  const spec: Readonly<Record<string, Json | undefined>> = {
+    displayName: entry.display_name === entry.name ? undefined : entry.display_name,
+    source,
+    backend,
+    servedModelId: served === undefined || served === tag || served === name ? undefined : served,
+    launch: launchOf(entry),
+    roles: nonEmpty(rolesOf(entry, stages)),
+    aliases: nonEmpty(aliases),
+    capabilities: adoptedCapabilities(entry),
+    license: entry.license ?? undefined,
+    lifecycle: lifecycleOf(entry),
+    lock: entry.version_lock.locked ? { required: true } : undefined,
+    testing: entry.metadata["testing"] === true ? true : undefined,
+    generationDefaults: Object.keys(entry.generation_defaults).length === 0 ? undefined : plainJson(entry.generation_defaults),
+    metadata: extra.length === 0 ? undefined : plainJson(Object.fromEntries(extra)),
+  };
+  return { apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec: stated(spec) };
+}
+
+function sourceModel(source: JsonObject): string | undefined {
+  const ollama = source["ollama"];
+  const model = typeof ollama === "object" && ollama !== null && "model" in ollama ? ollama["model"] : undefined;
+  return typeof model === "string" ? model : undefined;
+}
+
+function nonEmpty(list: readonly Json[]): readonly Json[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+function stated(spec: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(Object.entries(spec).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])));
+}
+
+/** Manifests that say exactly what the stores hold now, so that the next plan has nothing to do. `names` gives each holding its name. */
+export function manifestsFromHoldings(holdings: readonly Holding[], names: (holding: Holding) => string): Migration {
+  const findings: Diagnostic[] = [];
+  const taken = new Set<string>();
+  const manifests = holdings.toSorted((a, b) => compareText(a.store, b.store) || compareText(a.ref, b.ref)).flatMap((holding): readonly ManifestObject[] => {
+    const name = names(holding);
+    if (holding.facts.remoteHost !== undefined) {
+      findings.push({ severity: "note", code: "adopt.remote", message: `${holding.ref} has no bytes here (it runs at ${holding.facts.remoteHost}) and gets no manifest` });
+      return [];
+    }
+    if (taken.has(name)) {
+      findings.push({ severity: "error", code: "adopt.duplicate-name", message: `two models would be called ${name}; ${holding.ref} got no manifest`, remedy: "adopt it under a name of its own" });
+      return [];
+    }
+    taken.add(name);
+    return [{ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec: specOf(holding) }];
+  });
+  return { manifests, findings };
+}
+
+function specOf(holding: Holding): JsonObject {
+  const { store, ref } = holding;
+  if (store === "directory") return { source: { path: { dir: ref } } };
+  if (store === "huggingface") return { source: { huggingface: { repo: ref.replace(/@[0-9a-f]{40}$/, ""), revision: holding.contentId ?? ref.slice(-40) } } };
+  const parsed = parseOllamaName(ref);
+  return { source: { ollama: { model: "name" in parsed ? shortOllamaName(parsed.name) : ref } }, backend: backendIn(store) };
+}
+
+function backendIn(store: StoreId): string {
+  return store.slice("ollama:".length);
+}
