@@ -66,7 +66,7 @@ async function holdfast(args: readonly string[], expected: number): Promise<void
 }
 
 async function startMirror(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, [cli, "mirror", "serve", shelf, "--port", "0"], { cwd: home, env: environment, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [cli, "mirror", "serve", shelf, "--port", "0"], { cwd: home, env: environment, stdio: ["ignore", "pipe", "ignore"] });
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /http:\/\/\S+/.exec(line)?.[0];
     if (url !== undefined) return { child, url };

@@ -57,14 +57,14 @@ export function buildProgram(done: (code: number) => void): Command {
     .exitOverride();
   // Subcommands made by `command()` inherit exitOverride and output settings.
   const run =
-    <Options extends object>(load: () => Promise<Run<Options>>) =>
+    <Options extends object>(load: () => Promise<Run<Options>>, isServer = false) =>
     async (...params: readonly unknown[]): Promise<void> => {
       const command = params.at(-1);
       if (!(command instanceof Command)) throw new TypeError("commander passes the command last");
       const options: Options & CommonOptions = command.optsWithGlobals();
       const names = params.slice(0, -2).flatMap((param) => (Array.isArray(param) ? param : param === undefined ? [] : [param])).map(String);
       const execute = await load();
-      done(await interruptible((signal) => withSession(options, signal, (session) => execute(session, options, names))));
+      done(await interruptible((signal) => withSession(options, signal, (session) => execute(session, options, names)), isServer));
     };
   declareLoop(program, run);
   declareBytes(program, run);
@@ -74,7 +74,7 @@ export function buildProgram(done: (code: number) => void): Command {
   return program;
 }
 
-type Runner = <Options extends object>(load: () => Promise<Run<Options>>) => (...params: readonly unknown[]) => Promise<void>;
+type Runner = <Options extends object>(load: () => Promise<Run<Options>>, isServer?: boolean) => (...params: readonly unknown[]) => Promise<void>;
 
 function planning(command: Command): Command {
   return command
@@ -185,7 +185,7 @@ function declareTools(program: Command, run: Runner): void {
     .option("--port <port>", "port; 0 = any free one", wholeNumber, 8420)
     .option("--allow-public", "allow an address that other machines reach; there is no authentication")
     .description("speak the Hub's and the Ollama registry's read protocol over a folder, read-only")
-    .action(run(async () => (await import("./commands/mirror-serve.ts")).mirrorServe));
+    .action(run(async () => (await import("./commands/mirror-serve.ts")).mirrorServe, true));
 }
 
 const helpText = `
