@@ -1,0 +1,83 @@
+import type { Lifecycle, Model, RoleClaim } from "../domain/model.ts";
+import type { Metadata } from "../domain/resource.ts";
+import { milliseconds, type DecodeOptions, type Decoded } from "./decode-context.ts";
+import { decodeSource } from "./decode-source.ts";
+import type { Finding } from "./finding.ts";
+import { quote } from "./quote.ts";
+import { resolveDir } from "./resolve-dir.ts";
+import type { WrittenLaunch, WrittenLifecycle, WrittenModel, WrittenRole } from "./written/model.ts";
+
+/** Decodes a Model that its schema has accepted. */
+export function decodeModel(written: WrittenModel, metadata: Metadata, options: DecodeOptions): Decoded<Model> {
+  const { spec } = written;
+  const source = decodeSource(spec.source, options);
+  const launch = decodeLaunch(spec.launch, options);
+  const value: Model = {
+    kind: "Model",
+    metadata,
+    ...(spec.displayName === undefined ? {} : { displayName: spec.displayName }),
+    source: source.value,
+    ...(spec.backend === undefined ? {} : { backend: spec.backend }),
+    ...(spec.servedModelId === undefined ? {} : { servedModelId: spec.servedModelId }),
+    launch: launch.value,
+    roles: spec.roles.map(decodeRoleClaim),
+    aliases: [...new Set(spec.aliases)],
+    capabilities: spec.capabilities,
+    ...(spec.license === undefined ? {} : { license: spec.license }),
+    lifecycle: decodeLifecycle(spec.lifecycle),
+    protect: spec.protect,
+    lock: { required: spec.lock.required },
+    testing: spec.testing,
+    generationDefaults: spec.generationDefaults,
+    extra: spec.metadata,
+  };
+  return { value, findings: [...source.findings, ...launch.findings, ...ownFindings(value, written)] };
+}
+
+function decodeRoleClaim(written: WrittenRole): RoleClaim {
+  return typeof written === "string" ? { role: written, priority: 0 } : { role: written.role, priority: written.priority ?? 0 };
+}
+
+function decodeLifecycle(written: WrittenLifecycle): Lifecycle {
+  const { state, reason, replacedBy, purgeAfter } = written;
+  return {
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(replacedBy === undefined ? {} : { replacedBy }),
+    ...(purgeAfter === undefined ? {} : { purgeAfter: milliseconds(purgeAfter) }),
+  };
+}
+
+/** Options that Holdfast sets itself; a second one would contradict what it checks. */
+const ownArguments = /^--(model|host|port|uds|served-model-name|server-name|server-port|model-name)(=|$)/;
+
+function decodeLaunch(written: WrittenLaunch, options: DecodeOptions): Decoded<Model["launch"]> {
+  const findings: Finding[] = written.args.flatMap((argument, index) =>
+    ownArguments.test(argument)
+      ? [{ severity: "warning", code: "launch.own-argument", path: ["spec", "launch", "args", index], message: `${quote(argument)} is set by Holdfast itself`, remedy: "use servedModelId here, and host and port of the Backend" }]
+      : [],
+  );
+  const base = { args: written.args, env: written.env };
+  if (written.chatTemplate === undefined) return { value: base, findings };
+  const resolved = resolveDir(written.chatTemplate, options);
+  if ("dir" in resolved) return { value: { ...base, chatTemplate: resolved.dir }, findings };
+  const path = ["spec", "launch", "chatTemplate"];
+  return { value: base, findings: [...findings, { code: "path.unknown-home", path, message: `${quote(written.chatTemplate)} ${resolved.problem}`, remedy: resolved.remedy }] };
+}
+
+function ownFindings(model: Model, written: WrittenModel): readonly Finding[] {
+  const findings: Finding[] = [];
+  const { name } = model.metadata;
+  if (name === "none") findings.push({ code: "model.reserved-name", path: ["metadata", "name"], message: "a model cannot be called none: Backend.active uses the word for no model", remedy: "choose another name" });
+  const roles = model.roles.map(({ role }) => role);
+  const twice = roles.find((role, index) => roles.indexOf(role) !== index);
+  if (twice !== undefined) findings.push({ code: "model.role-twice", path: ["spec", "roles", roles.lastIndexOf(twice)], message: `the role ${quote(twice)} is claimed twice`, remedy: "keep the one with the priority you want" });
+  const { purgeAfter, replacedBy, state } = model.lifecycle;
+  if (state === "active" && (purgeAfter !== undefined || replacedBy !== undefined)) {
+    findings.push({ severity: "warning", code: "model.lifecycle-idle", path: ["spec", "lifecycle"], message: "replacedBy and purgeAfter have no effect while the state is active", remedy: "add state: deprecated" });
+  }
+  if (written.spec.lock.required && model.source.kind === "remote") {
+    findings.push({ code: "model.lock-remote", path: ["spec", "lock", "required"], message: "a remote model has no bytes here that could be locked", remedy: "remove lock.required" });
+  }
+  return findings;
+}
