@@ -1,12 +1,24 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import module from "node:module";
 
-enableCompileCache();
-const args = process.argv.slice(2);
-if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
-  const { toolVersion } = await import("./tool-version.ts");
-  process.stdout.write(`${toolVersion()}\n`);
+/** Below this version parts of Node that Holdfast needs are missing (`engines` in package.json says the same). */
+const minimum = [22, 19] as const;
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+if (major < minimum[0] || (major === minimum[0] && minor < minimum[1])) {
+  process.stderr.write(`error: Holdfast needs Node ${minimum.join(".")} or newer, this is ${process.versions.node}\n  next    install a newer Node, or run it inside the project with: npx holdfast\n`);
+  process.exitCode = 1;
 } else {
+  module.enableCompileCache();
+  process.exitCode = await start(process.argv.slice(2));
+}
+
+async function start(args: readonly string[]): Promise<number> {
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+    const { toolVersion } = await import("./tool-version.ts");
+    process.stdout.write(`${toolVersion()}\n`);
+    return 0;
+  }
   const { runProgram } = await import("./program.ts");
-  process.exitCode = await runProgram(args);
+  return runProgram(args);
 }

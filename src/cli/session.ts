@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import type { Host } from "../app/host.ts";
 import type { Diagnostic } from "../domain/diagnostic.ts";
 import { failed } from "../domain/failure.ts";
-import { readProject, type Project } from "../app/read-project.ts";
+import type { Project } from "../app/read-project.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { TextFile } from "../ports/project-source.ts";
 import type { Paint } from "../report/paint.ts";
@@ -88,7 +88,10 @@ async function openSession(options: CommonOptions, signal: AbortSignal, closers:
       closers.push(progress.close);
       return progress.sink;
     },
-    project: async (opened) => usableProject(await readProject(opened, signal), settings, styles.talk),
+    project: async (opened) => {
+      const { readProject } = await import("../app/read-project.ts");
+      return usableProject(await readProject(opened, signal), settings, styles.talk);
+    },
   };
 }
 
