@@ -3,6 +3,7 @@ import { failed } from "../../domain/failure.ts";
 import { canonicalOllamaName, type OllamaName } from "../../domain/ollama-name.ts";
 import type { Holding } from "../../domain/observed.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
+import { requireRefetchable } from "./bad-blobs.ts";
 import { requireRoom } from "./disk-room.ts";
 import { decodeListing } from "./listing.ts";
 import { readManifest, type ManifestDocument } from "./manifest-text.ts";
@@ -32,7 +33,10 @@ export async function pullPinned(side: WriterSide, name: OllamaName, { pin, pres
   const { signal } = context;
   const ref = canonicalOllamaName(name);
   const manifest = requirePin(ref, pin);
-  const total = await requireRoom(side, ref, manifest, signal);
+  const { total, absent } = await requireRoom(side, ref, manifest, signal);
+  // Ollama tries for minutes to fetch a blob that is gone.
+  const digests = absent.map((layer) => layer.sha256);
+  await requireRefetchable(side, name, digests, signal);
   await side.facts?.remember(manifestKind, new Map([[pin.digest, pin.manifest]]));
   const server = await startPinServer(side, name, manifest);
   const helper = `${server.host}/${helperNamespace}/${pin.digest.slice(0, 12)}:new`;

@@ -24,11 +24,11 @@ export async function pullTag(side: WriterSide, name: OllamaName, wanted: TagPul
   const { digest, present } = wanted;
   const ref = canonicalOllamaName(name);
   const offered = await requireMeantOffer(side, name, wanted, signal);
-  const total = offered === undefined ? undefined : await requireRoom(side, ref, offered, signal);
+  const need = offered && (await requireRoom(side, ref, offered, signal));
   if (offered?.text !== undefined) await side.facts?.remember(manifestKind, new Map([[offered.digest, offered.text]]));
   const isReplaced = present !== undefined && present.contentId !== (offered?.digest ?? digest);
   if (isReplaced && present.facts.remoteHost === undefined) await ensureUnloaded(side, { ref, contentId: present.contentId }, signal);
-  const task: PullTask = { model: ref, insecure: side.insecure(name), ...(total === undefined ? {} : { total }) };
+  const task: PullTask = { model: ref, insecure: side.insecure(name), ...(need === undefined ? {} : { total: need.total }) };
   const expectation = { ref, ...(digest === undefined ? {} : { digest }), ...(offered === undefined ? {} : { offered }) };
   const holding = await provePull(side, task, expectation, context);
   if (isRunnable(holding)) return holding;
