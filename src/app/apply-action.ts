@@ -7,6 +7,7 @@ import type { Holding } from "../domain/observed.ts";
 import { sameRef } from "../domain/placement.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import type { ModelReader, ModelWriter, WriteContext } from "../ports/model-store.ts";
+import { formatBytes } from "../report/quantities.ts";
 import type { ExecuteContext } from "./execute.ts";
 
 /** What an action achieved: a line for people and what must be remembered. */
@@ -122,6 +123,6 @@ async function purge(action: Action, work: Extract<Work, { verb: "purge" }>, con
   const kept = removed.quarantine === undefined ? {} : { quarantine: removed.quarantine };
   const content = work.request.contentId === undefined ? {} : { contentId: work.request.contentId };
   const tombstone = { name: action.name, ...place, ...content, sizeBytes: removed.freedBytes, purgedAt: context.clock.now(), ...kept };
-  const detail = removed.quarantine === undefined ? `freed ${removed.freedBytes} bytes` : `freed ${removed.freedBytes} bytes, kept in ${removed.quarantine}`;
+  const detail = removed.quarantine === undefined ? `freed ${formatBytes(removed.freedBytes)}` : `freed ${formatBytes(removed.freedBytes)}, kept in ${removed.quarantine}`;
   return remembered(detail, { kind: "disown", name: action.name, ...place }, { kind: "undeprecate", ...place }, { kind: "undiscover", ...place }, { kind: "bury", tombstone });
 }

@@ -1,4 +1,5 @@
 import type { Assessment } from "../domain/assess.ts";
+import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
 import type { Instant } from "../domain/resource.ts";
 import type { Preview } from "./preview.ts";
 
@@ -33,7 +34,7 @@ export function statusOf(view: Preview): readonly ModelStatus[] {
     return {
       name,
       roles: roles.map((claim) => claim.role),
-      ...identities(assessment),
+      ...identities(assessment, lockEntryOf(view.project.lock, name)),
       drift: assessment.state === "unknown" ? "unknown" : (worst?.class ?? "none"),
       health: lifecycle.state === "deprecated" ? "Deprecated" : healthOf(assessment),
       loaded: assessment.state === "held" && assessment.holding.loaded !== undefined,
@@ -46,9 +47,7 @@ export function statusOf(view: Preview): readonly ModelStatus[] {
   });
 }
 
-function identities(assessment: Assessment): { readonly desired?: string; readonly applied?: string } {
-  if (assessment.state === "remote" || assessment.state === "unknown" || assessment.state === "unlockable") return {};
-  const { lock } = assessment;
+function identities(assessment: Assessment, lock: LockEntry | undefined): { readonly desired?: string; readonly applied?: string } {
   const desired = lock?.source.kind === "ollama" ? lock.source.manifestDigest : lock?.source.kind === "huggingface" ? lock.source.commit : lock?.contentDigest;
   const applied = assessment.state === "held" ? assessment.holding.contentId : undefined;
   return { ...(desired === undefined ? {} : { desired }), ...(applied === undefined ? {} : { applied }) };

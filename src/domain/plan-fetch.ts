@@ -85,7 +85,7 @@ function choosePinned(question: FetchQuestion, ref: string, wanted: WantedManife
   }
   const bytes = bytesToDownload(wanted.files.map((file) => ({ size: file.size, blob: file.path })), question.observation);
   const pin = { manifest: wanted.manifest, digest: wanted.digest };
-  return { state: "possible", request: { kind: "ollama", model: ref, digest: wanted.digest, pin }, ref, bytes, sizeUnknown: false, note: `${why}; the locked manifest is served from loopback` };
+  return { state: "possible", request: { kind: "ollama", model: ref, digest: wanted.digest, pin }, ref, bytes, sizeUnknown: false, note: why };
 }
 
 /** The registry did not answer the question for the tag: with known bytes the pin may still work, without it Ollama may see what we do not. */

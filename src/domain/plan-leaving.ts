@@ -92,7 +92,10 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
   if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
   if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
   const deprecation = input.memory.deprecations.find((item) => item.store === thing.store && sameRef(item.store, item.ref, thing.ref));
-  if (deprecation === undefined) return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", whyDeprecated(thing)));
+  if (deprecation === undefined) {
+    const locked = isLocked(thing, input) ? `; it stays while it is locked (holdfast unlock ${thing.name})` : "";
+    return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", `${whyDeprecated(thing)}${locked}`));
+  }
   return planDeprecated(thing, deprecation, thing.holding, observation.complete, input);
 }
 

@@ -70,7 +70,7 @@ describe("fetching", () => {
 
   it("serves the locked manifest from loopback when the tag has moved upstream", () => {
     const decided = plan(inputOf({ locks: [lockOf(chat, ref("chat:1b"), one)], upstream: { chat: upstreamOf("ollama", two) } }));
-    expect(lines(decided)).toEqual(["pull model/chat: not on this machine; the tag has moved upstream; the locked manifest is served from loopback"]);
+    expect(lines(decided)).toEqual(["pull model/chat: not on this machine; the tag has moved upstream"]);
     expect(decided.actions[0]?.work).toMatchObject({ verb: "pull", request: { pin: { digest: one.id, manifest: one.manifest } } });
   });
 

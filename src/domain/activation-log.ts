@@ -1,0 +1,62 @@
+/** What an engine says of itself while it starts; for display and for messages, never for decisions. */
+
+const phases: readonly (readonly [RegExp, string])[] = [
+  [/Loading (?:safetensors|pt) checkpoint shards:\s+(\d+)% Completed \| (\d+\/\d+)/, "loading weights, shard $2"],
+  [/Application startup complete/, "answering"],
+  [/Starting vLLM server on|Uvicorn running on|server is listening on|HTTP server is listening/, "opening the port"],
+  [/init engine \(profile, create kv cache, warmup model\) took/, "engine ready"],
+  [/Graph capturing finished|Capturing CUDA graphs?/, "capturing graphs"],
+  [/GPU KV cache size|Available KV cache memory|CPU KV cache size/, "reserving the cache"],
+  [/torch\.compile took|Dynamo bytecode transform time|Directly load the compiled graph/, "compiling"],
+  [/Loading weights took|Model loading took|load_tensors:|llama_model_load/, "loading weights"],
+  [/Starting to load model|main: loading model/, "loading weights"],
+  [/Initializing a V1 LLM engine|Initializing an LLM engine/, "starting the engine"],
+];
+
+/** The phase that a line of a log announces, if it announces one. */
+export function phaseOfLine(line: string): string | undefined {
+  for (const [pattern, phase] of phases) {
+    const match = pattern.exec(line);
+    if (match !== null) return phase.replace(/\$(\d)/g, (_, group: string) => match[Number(group)] ?? "");
+  }
+  return undefined;
+}
+
+/** The furthest phase that a piece of log announces. */
+export function phaseOfLog(text: string): string | undefined {
+  return text.split("\n").reduce<string | undefined>((latest, line) => phaseOfLine(line) ?? latest, undefined);
+}
+
+const specific = /\b(?:ValueError|RuntimeError|OSError|ImportError|ModuleNotFoundError|FileNotFoundError|PermissionError|AssertionError|KeyError|TypeError|MemoryError|NotImplementedError)\b|CUDA|out of memory|No available memory|free memory|unrecognized arguments|invalid choice|error: argument|Address already in use|Errno \d+|error loading model|failed to load/i;
+const vague = /\b(?:error|exception|failed|fatal|traceback)\b/i;
+const generic = /See root cause above|Engine core initialization failed|Traceback \(most recent call last\)/;
+/** Prefixes such as `(EngineCore pid=12) ERROR 11-21 09:30:00 [core.py:700]`. */
+const prefix = /^(?:\([^)]*pid=\d+\)\s*)?(?:(?:ERROR|WARNING|INFO|CRITICAL)\s+[\d-]+ [\d:.,]+\s*(?:\[[^\]]*\])?\s*)?/;
+// eslint-disable-next-line no-control-regex
+const escapes = /\u001b\[[0-9;]*[A-Za-z]|[\0-\u0008\u000b-\u001f\u007f]/g;
+
+/** The last lines of a log, without colours, control characters and empty lines. */
+export function lastLines(text: string, count: number): readonly string[] {
+  const lines = text.split(/\r?\n/).map((line) => line.replace(escapes, "").trimEnd());
+  return lines.filter((line) => line.trim() !== "" && !line.startsWith("# holdfast")).slice(-count);
+}
+
+/** The line of a log that most likely says why an engine ended. */
+export function reasonInLog(text: string): string | undefined {
+  const lines = lastLines(text, 400);
+  const found =
+    lines.findLast((line) => specific.test(line) && !generic.test(line)) ?? lines.findLast((line) => vague.test(line) && !generic.test(line)) ?? lines.at(-1);
+  return found?.replace(prefix, "").trim().slice(0, 500);
+}
+
+/** What a person has to look at first when a start failed. */
+export type StartFailureKind = "gpu-busy" | "launch-config" | "other";
+
+const memory = /out of memory|No available memory|Free memory on device|free memory .* less than/i;
+const configuration = /unrecognized arguments|invalid choice|error: argument|usage: |unknown (?:argument|option)|error: unknown/i;
+
+/** Tells a wrong launch configuration from a GPU without room; argparse ends with code 2. */
+export function startFailureKind(code: number | undefined, text: string): StartFailureKind {
+  if (memory.test(text)) return "gpu-busy";
+  return code === 2 || code === 127 || configuration.test(text) ? "launch-config" : "other";
+}

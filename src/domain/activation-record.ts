@@ -1,0 +1,110 @@
+import type { Activated, ActivationRecord, ActiveCondition, Attempts, ProcessIdentity, ServingTarget, SwitchTiming, Transaction } from "./activation.ts";
+import { Fields } from "./activation-fields.ts";
+import { canonicalJson } from "./json.ts";
+import type { StoreId } from "./observed.ts";
+
+/** The bytes of a record's file. */
+export function encodeRecord(record: ActivationRecord): string {
+  return `${canonicalJson(record)}\n`;
+}
+
+/** Reads a record's file; throws a plain Error naming the first thing that is wrong. */
+export function decodeRecord(text: string): ActivationRecord {
+  const value: unknown = JSON.parse(text);
+  const fields = new Fields("record", value);
+  if (fields.text("formatVersion") !== "1.0") throw new Error("formatVersion is not 1.0");
+  return {
+    formatVersion: "1.0",
+    backend: fields.text("backend"),
+    port: fields.number("port"),
+    stopTimeout: fields.number("stopTimeout"),
+    ...fields.optional("committed", decodeActivated),
+    ...fields.optional("pending", decodeTransaction),
+    attempts: fields.list("attempts", decodeAttempts),
+    ...fields.optional("condition", decodeCondition),
+    timings: fields.list("timings", decodeTiming),
+  };
+}
+
+function decodeActivated(fields: Fields): Activated {
+  return {
+    target: fields.inner("target", decodeTarget),
+    instance: fields.text("instance"),
+    process: fields.inner("process", decodeProcess),
+    port: fields.number("port"),
+    log: fields.text("log"),
+    spawnedAt: fields.text("spawnedAt"),
+    committedAt: fields.text("committedAt"),
+    ...fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name))),
+  };
+}
+
+function decodeTransaction(fields: Fields): Transaction {
+  const since = fields.text("since");
+  const purpose = fields.oneOf("purpose", ["switch", "restore", "stop"]);
+  const phase = fields.oneOf("phase", ["stopping", "starting", "loading"]);
+  if (phase === "stopping") return { phase, purpose, since, ...fields.optional("target", decodeTarget) };
+  if (purpose === "stop") throw new Error("a stop does not start anything");
+  const started = {
+    purpose,
+    since,
+    target: fields.inner("target", decodeTarget),
+    instance: fields.text("instance"),
+    log: fields.text("log"),
+    ...fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name))),
+  };
+  return phase === "starting" ? { phase, ...started } : { phase, ...started, process: fields.inner("process", decodeProcess), spawnedAt: fields.text("spawnedAt") };
+}
+
+function decodeProcess(fields: Fields): ProcessIdentity {
+  return { pid: fields.number("pid"), started: fields.text("started") };
+}
+
+const stores = /^(?:huggingface|directory|ollama:.+)$/;
+
+function isStore(text: string): text is StoreId {
+  return stores.test(text);
+}
+
+function decodeTarget(fields: Fields): ServingTarget {
+  return {
+    model: fields.text("model"),
+    servedId: fields.text("servedId"),
+    ...fields.optionalText("root"),
+    ...fields.optional("source", (source) => {
+      const store = source.text("store");
+      if (!isStore(store)) throw new Error(`${store} is not a store`);
+      return { store, ref: source.text("ref") };
+    }),
+    content: fields.text("content"),
+    ...fields.optionalText("contentDigest"),
+    argv: fields.texts("argv"),
+    env: fields.inner("env", (env) => env.map((name) => env.text(name))),
+    files: fields.texts("files"),
+    digest: fields.text("digest"),
+  };
+}
+
+function decodeAttempts(fields: Fields): Attempts {
+  return {
+    digest: fields.text("digest"),
+    ...fields.optionalText("contentDigest"),
+    failures: fields.number("failures"),
+    lastFailedAt: fields.text("lastFailedAt"),
+    reason: fields.text("reason"),
+    lines: fields.texts("lines"),
+  };
+}
+
+function decodeCondition(fields: Fields): ActiveCondition {
+  return {
+    status: fields.oneOf("status", ["True", "False", "Unknown"]),
+    reason: fields.oneOf("reason", ["Serving", "StartFailed", "RolledBack", "RollbackFailed", "Stopped", "Interrupted"]),
+    message: fields.text("message"),
+    at: fields.text("at"),
+  };
+}
+
+function decodeTiming(fields: Fields): SwitchTiming {
+  return { model: fields.text("model"), start: fields.number("start"), withoutService: fields.number("withoutService") };
+}
