@@ -27,36 +27,74 @@ export type StageLists = Readonly<Record<string, readonly string[]>>;
 /** Makes manifests of registry entries, one Model each and one Backend per endpoint. Placeholders are left behind. */
 export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages: StageLists = {}): Migration {
   const findings: Diagnostic[] = [];
-  const names = new Set<string>();
-  const models: ManifestObject[] = [];
-  for (const entry of entries.toSorted((a, b) => compareText(a.name, b.name))) {
-    if (isPlaceholder(entry)) {
-      findings.push({ severity: "note", code: "migrate.placeholder", message: `${entry.name} is a placeholder and gets no manifest` });
-      continue;
-    }
-    const name = usableName(entry.name);
-    if (name !== entry.name) findings.push({ severity: "warning", code: "migrate.renamed", message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}` });
-    if (names.has(name)) {
-      findings.push({ severity: "error", code: "migrate.duplicate-name", message: `two entries would be called ${name}; only the first got a manifest`, remedy: "give one of them another name" });
-      continue;
-    }
-    const source = sourceOf(entry);
-    if (source === undefined) {
-      findings.push({ severity: "warning", code: "migrate.no-source", message: `${entry.name} does not say where its bytes come from and gets no manifest`, remedy: "write the manifest by hand" });
-      continue;
-    }
-    if (entry.version_lock.locked) findings.push({ severity: "note", code: "migrate.lock", message: `${entry.name} was locked by hash; its manifest requires a lock`, remedy: `holdfast lock ${name}` });
-    names.add(name);
-    models.push(modelManifest(entry, name, source, stages));
-  }
-  return { manifests: [...backendsOf(entries), ...models], findings };
+  const chosen = choose(entries.toSorted((a, b) => compareText(a.name, b.name)), findings);
+  const taken = new Set(chosen.map(({ name }) => name.toLowerCase()));
+  const models = chosen.map(({ entry, name, source }) => modelManifest(entry, { name, source, stages, aliases: freeAliases(entry, name, taken, findings) }));
+  const backends = backendsOf(chosen.map(({ entry }) => entry));
+  return { manifests: [...backends, ...models], findings: [...findings, ...sharedEndpoints(backends)] };
 }
 
-function modelManifest(entry: RegistryEntry, name: string, source: JsonObject, stages: StageLists): ManifestObject {
-  const backend = backendName(entry);
+/** ImageWorks gives vLLM and LMDeploy the same port by default; one machine cannot have both there. */
+function sharedEndpoints(backends: readonly ManifestObject[]): readonly Diagnostic[] {
+  const byUrl = Map.groupBy(backends.filter((backend) => backend.spec["type"] !== "openai"), (backend) => String(backend.spec["url"]));
+  return [...byUrl].flatMap(([url, group]): readonly Diagnostic[] => {
+    const names = group.map((backend) => backend.metadata.name).join(" and ");
+    return group.length < 2 ? [] : [{ severity: "warning", code: "migrate.shared-endpoint", message: `${names} would both be at ${url}`, remedy: "give one of them another port, or let their models share one Backend" }];
+  });
+}
+
+interface Chosen {
+  readonly entry: RegistryEntry;
+  readonly name: string;
+  readonly source: JsonObject;
+}
+
+function choose(entries: readonly RegistryEntry[], findings: Diagnostic[]): readonly Chosen[] {
+  const names = new Set<string>();
+  return entries.flatMap((entry): readonly Chosen[] => {
+    const name = usableName(entry.name);
+    const source = sourceOf(entry);
+    if (isPlaceholder(entry)) {
+      findings.push({ severity: "note", code: "migrate.placeholder", message: `${entry.name} is a placeholder and gets no manifest` });
+      return [];
+    }
+    if (source === undefined) {
+      findings.push({ severity: "warning", code: "migrate.no-source", message: `${entry.name} does not say where its bytes come from and gets no manifest`, remedy: "write the manifest by hand" });
+      return [];
+    }
+    if (names.has(name.toLowerCase())) {
+      findings.push({ severity: "error", code: "migrate.duplicate-name", message: `two entries would be called ${name}; only the first got a manifest`, remedy: "give one of them another name" });
+      return [];
+    }
+    names.add(name.toLowerCase());
+    if (name !== entry.name) findings.push({ severity: "warning", code: "migrate.renamed", message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}` });
+    if (entry.version_lock.locked) findings.push({ severity: "note", code: "migrate.lock", message: `${entry.name} was locked by hash; its manifest requires a lock`, remedy: `holdfast lock ${name}` });
+    return [{ entry, name, source }];
+  });
+}
+
+/** An alias leads to one model only; of several that claim it, the first keeps it. */
+function freeAliases(entry: RegistryEntry, name: string, taken: Set<string>, findings: Diagnostic[]): readonly string[] {
+  return entry.model_aliases.filter((alias) => {
+    if (alias.toLowerCase() === name.toLowerCase()) return false;
+    const free = usableName(alias) === alias && !taken.has(alias.toLowerCase());
+    if (free) taken.add(alias.toLowerCase());
+    else findings.push({ severity: "warning", code: "migrate.alias-dropped", message: `the alias ${JSON.stringify(alias)} of ${entry.name} leads elsewhere or is not usable; it was left out` });
+    return free;
+  });
+}
+
+interface ModelParts {
+  readonly name: string;
+  readonly source: JsonObject;
+  readonly stages: StageLists;
+  readonly aliases: readonly string[];
+}
+
+function modelManifest(entry: RegistryEntry, { name, source, stages, aliases }: ModelParts): ManifestObject {
+  const backend = "ollama" in source || entry.backend !== "ollama" ? backendName(entry) : undefined;
   const tag = sourceModel(source);
   const served = entry.served_model_id;
-  const aliases = entry.model_aliases.filter((alias) => usableName(alias) === alias && alias !== name);
   const extra = Object.entries(entry.metadata).filter(([key]) => !/^(?:reconciler|registry_layer|created_from_download|testing|ollama_.*|architecture)$/.test(key));
   const spec: Readonly<Record<string, Json | undefined>> = {
     displayName: entry.display_name === entry.name ? undefined : entry.display_name,
