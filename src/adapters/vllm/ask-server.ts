@@ -36,7 +36,8 @@ export async function askServer(server: ServerAddress, path: string, signal: Abo
 
 /** Takes a configured URL apart: `/v1` at its end is the API's, credentials in it become a header, an API key comes before them. */
 export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw failed("invalid-input", "the address of a serving backend is not a URL", { remedy: "write http://host:port" });
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
+    throw failed("invalid-input", "the address of a serving backend is not a URL", { remedy: "write http://host:port" });
   const { protocol, host, pathname, username, password } = new URL(url);
   const base = `${protocol}//${host}${pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`;
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
