@@ -29,6 +29,17 @@ describe("the text of registry files", () => {
     expect(typeof first.g).toBe("number");
   });
 
+  it("keeps the text of every number there is", () => {
+    const digits = fc.stringMatching(/^(?:0|[1-9]\d{0,20})$/);
+    const token = fc.tuple(fc.constantFrom("", "-"), digits, fc.stringMatching(/^(?:\.\d{1,20})?$/), fc.stringMatching(/^(?:[eE][+-]?\d{1,2})?$/)).map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(token, (number) => {
+        for (const text of [`[\n  ${number}\n]\n`, `{\n  "a": ${number}\n}\n`, `${number}\n`]) expect(encodeJsonText(parseJsonText(text))).toBe(text);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it("S3.38 S3.40 S1.16 gives back byte for byte what it read: unknown keys, unknown backends, free metadata and reserved fields included", () => {
     const entry = {
       ...emptyEntry("gpt-oss-abliterated_20b_(F16)", "triton"),
