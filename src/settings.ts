@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { hasErrors, compareText, type Diagnostic } from "./domain/diagnostic.ts";
+import { compareText, hasErrors, sortDiagnostics, type Diagnostic } from "./domain/diagnostic.ts";
 import type { VerificationLevel } from "./domain/observed.ts";
 import type { Milliseconds } from "./domain/resource.ts";
 import { suggestion } from "./manifest/nearest.ts";
@@ -73,7 +73,7 @@ export async function loadSettings(input: SettingsInput): Promise<LoadedSettings
   const user = await readFileValues(input.userFile);
   const layers = openLayers({ flags: input.flags, env: input.env, project: project.values, user: user.values }, input);
   const settings = readSettings(layers, input);
-  const diagnostics = [...project.diagnostics, ...user.diagnostics, ...unknownFlags(input.flags), ...layers.diagnostics];
+  const diagnostics = sortDiagnostics([...project.diagnostics, ...user.diagnostics, ...unknownFlags(input.flags), ...layers.diagnostics]);
   return { settings: hasErrors(diagnostics) ? undefined : settings, provenance: layers.provenance.toSorted((a, b) => compareText(a.key, b.key)), diagnostics };
 }
 

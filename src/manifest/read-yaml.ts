@@ -56,6 +56,11 @@ function scan(text: string, limits: YamlLimits, lines: LineCounter): { readonly 
   if (bytes > limits.bytes) {
     return { stop: { code: "yaml.too-large", offset: 0, message: `the file has ${bytes} bytes; at most ${limits.bytes} are read`, remedy: "split it into several files" } };
   }
+  const conflict = text.search(/^<{7} /m);
+  if (conflict >= 0) {
+    for (let newline = text.indexOf("\n"); newline >= 0 && newline < conflict; newline = text.indexOf("\n", newline + 1)) lines.addNewLine(newline + 1);
+    return { stop: { code: "yaml.merge-conflict", offset: conflict, message: "the file has an unresolved merge conflict", remedy: "resolve it in Git" } };
+  }
   const parser = new Parser(lines.addNewLine);
   const counts = { nodes: 0, values: 0, aliases: 0 };
   const tokens: CST.Token[] = [];

@@ -58,9 +58,16 @@ function explainType(error: ErrorObject, path: readonly Segment[], document: Yam
   if (wanted.startsWith("text") && (typeof value === "number" || typeof value === "boolean")) {
     const text = written ?? String(value);
     const read = `${typeof value === "number" ? "the number" : "the truth value"} ${String(value)}`;
-    return { ...base, message: `${placeText(path)} must be text, but YAML reads ${text} as ${read}`, remedy: `write ${JSON.stringify(text)}, in quotes` };
+    const remedy = fitsPattern(text, error.parentSchema) ? `write ${JSON.stringify(text)}, in quotes` : descriptionOf(error.parentSchema);
+    return { ...base, message: `${placeText(path)} must be text, but YAML reads ${text} as ${read}`, remedy };
   }
   return { ...base, message: `${placeText(path)} must be ${wanted}, not ${typeName(value)}`, remedy: typeRemedy(wanted, value, error) };
+}
+
+/** Quotes help only when the text itself is acceptable: `grace: 7` lacks its unit. */
+function fitsPattern(text: string, schema: unknown): boolean {
+  const pattern = isRecord(schema) ? schema["pattern"] : undefined;
+  return typeof pattern !== "string" || new RegExp(pattern, "u").test(text);
 }
 
 const typeNames = new Map([

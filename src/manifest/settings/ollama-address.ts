@@ -60,6 +60,7 @@ export function parseOllamaHost(text: string): Address {
   const scheme = cut < 0 ? "http" : value.slice(0, cut).toLowerCase();
   if (scheme !== "http" && scheme !== "https") return { problem: `has the scheme ${scheme}; only http and https can be spoken` };
   const [authority = "", ...rest] = (cut < 0 ? value : value.slice(cut + 3)).split("/");
+  if (authority.includes("@")) return { problem: "holds credentials" };
   const standard = cut < 0 ? 11434 : scheme === "http" ? 80 : 443;
   const { host, port } = splitAuthority(authority);
   const number = port === undefined ? standard : portNumber(port);

@@ -60,6 +60,9 @@ export type WrittenWork = {
   readonly verb: "activate";
   readonly backend: string;
   readonly model: string;
+  readonly restore?: true;
+  readonly target?: WrittenSha256;
+  readonly argv?: readonly string[];
 } | {
   readonly verb: "deactivate";
   readonly backend: string;
