@@ -89,6 +89,7 @@ describe("plain progress", () => {
           if (mode === "json" && text.isWellFormed() && redact(text) === text) expect(JSON.parse(lines.split("\n")[1] ?? "")).toMatchObject({ type: "action_start", object: text });
         }
       }),
+      { numRuns: 60 },
     );
   });
 
