@@ -60,7 +60,7 @@ async function adopt(host: Host, project: ValidProject, options: AdoptOptions, s
     chosen.map(({ holding }) => holding),
     (holding) => chosen.find((candidate) => candidate.holding === holding)?.name ?? holding.ref,
   );
-  const files = manifests.map((manifest) => ({ path: pathOf(host, manifest), name: manifest.metadata.name, text: renderManifest(manifest, "../../configs/schemas/manifest.schema.json") }));
+  const files = manifests.map((manifest) => ({ path: pathOf(host, manifest), name: manifest.metadata.name, text: renderManifest(manifest) }));
   const passedOver = observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - unmanaged.length;
   if (!options.write) return { manifests: files, locks: [], findings, passedOver };
   for (const file of files) await host.outputs.write(file.path, file.text);

@@ -1,5 +1,6 @@
 import type { Outcome, Plan } from "../domain/action.ts";
 import type { Drift } from "../domain/drift.ts";
+import type { Failure } from "../domain/failure.ts";
 
 /** Exit codes of the command line (design section 7). */
 export const exitCodes = {
@@ -27,9 +28,15 @@ export function worstExitCode(codes: readonly number[]): number {
 
 function blockedCodes(plan: Plan): readonly number[] {
   return plan.blocked.map((item) => {
+    if (item.failure !== undefined && isIntegrity(item.failure)) return exitCodes.integrity;
     if (item.cause === "unknown") return exitCodes.unknown;
     return item.cause === "guard" || item.cause === "policy" ? exitCodes.denied : exitCodes.partial;
   });
+}
+
+/** Wrong bytes, or names that lead out of a root: somebody upstream is not to be trusted. */
+function isIntegrity(failure: Failure): boolean {
+  return failure.code === "integrity" || failure.code === "unsafe-path";
 }
 
 /** After planning only: unknown and denied always count; with `detailed`, anything to do or in the way is drift. */
@@ -44,7 +51,7 @@ export function exitCodeOfRun(plan: Plan, outcomes: readonly Outcome[]): number 
   const codes = outcomes.flatMap((outcome): readonly number[] => {
     if (outcome.state === "applied") return [];
     if (outcome.state === "skipped") return [exitCodes.partial];
-    if (outcome.failure.code === "integrity" || outcome.failure.code === "unsafe-path") return [exitCodes.integrity];
+    if (isIntegrity(outcome.failure)) return [exitCodes.integrity];
     return [outcome.failure.code === "precondition" ? exitCodes.stale : exitCodes.partial];
   });
   return worstExitCode([...blockedCodes(plan), ...codes]);
