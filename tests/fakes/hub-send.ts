@@ -96,9 +96,19 @@ async function write(response: ServerResponse, file: HubModelFile, body: Buffer,
   for (let at = 0; at < body.length && !response.destroyed; at += size) {
     const part = body.subarray(at, at + size);
     watch.onBytes(file, part.length);
-    if (!response.write(part)) await new Promise<void>((go) => void response.once("drain", go).once("close", go));
+    if (!response.write(part)) await drained(response);
     if (slow !== undefined) await new Promise((go) => setTimeout(go, slow));
   }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      response.off("drain", go).off("close", go);
+      resolve();
+    };
+    response.on("drain", go).on("close", go);
+  });
 }
 
 function flipped(bytes: Buffer): Buffer {

@@ -26,73 +26,99 @@ export interface Download {
 
 /** Brings a part to its full size and proves it; throws `integrity` when the source keeps sending other bytes. */
 export async function fillPart(part: PartFile, wanted: WantedFile, download: Download): Promise<PartDigests> {
-  let restarts = 0;
-  let furthest = part.position;
-  const progressed = (): boolean => {
-    const moved = part.position > furthest;
-    furthest = Math.max(furthest, part.position);
-    return moved;
-  };
-  const restart = async (): Promise<void> => {
-    download.onBytes(-part.position);
-    await part.restart();
-  };
-  const sourceChanged = async (why: string): Promise<HoldfastError> => {
-    await restart();
-    furthest = 0;
-    restarts += 1;
-    return failed("integrity", `${wanted.path} of ${download.repo}: the source changed during the download: ${why}`, { retry: restarts > 1 ? "terminal" : "transient" });
-  };
+  const transfer = new Transfer(part, wanted, download);
   for (let wrong = 0; ; wrong++) {
-    await withRetry(() => fetchRest(part, wanted, download, { restart, sourceChanged }), download.retry, download.signal, progressed);
+    await withRetry(() => transfer.attempt(), download.retry, download.signal, () => transfer.progressed());
     const digests = part.digests();
     const problem = mismatchOf(wanted, digests);
     if (problem === undefined) return digests;
-    await restart();
-    furthest = 0;
+    await transfer.startOver();
     if (wrong === moreTries) throw failed("integrity", `${wanted.path} of ${download.repo}: ${problem}`, { remedy: "the hub or a proxy sends wrong bytes; nothing was installed" });
   }
 }
 
-interface Recovery {
-  readonly restart: () => Promise<void>;
-  readonly sourceChanged: (why: string) => Promise<HoldfastError>;
-}
+/** The attempts at one file: what arrived so far, how far they ever got, and how often the source changed under them. */
+class Transfer {
+  readonly #part: PartFile;
+  readonly #wanted: WantedFile;
+  readonly #download: Download;
+  #arrived: number;
+  #furthest: number;
+  #changes = 0;
 
-async function fetchRest(part: PartFile, wanted: WantedFile, download: Download, recovery: Recovery): Promise<void> {
-  const { repo, commit, stallTimeoutMs } = download;
-  if (part.position === wanted.size) return;
-  const seconds = Math.round(stallTimeoutMs / 1000);
-  const watch = watchForStall(download.signal, stallTimeoutMs, () => part.position, () => {
-    download.onStall(seconds, part.position, `try again from byte ${part.position}`);
-    return `${wanted.path} of ${repo}: no bytes for ${seconds} s at byte ${part.position} of ${wanted.size}`;
-  });
-  try {
-    const answer = await download.client.open({ repo, commit, path: wanted.path, offset: part.position }, watch.signal);
-    await receive(answer, part, wanted, { ...download, signal: watch.signal }, recovery);
-  } catch (error) {
-    watch.signal.throwIfAborted();
-    throw networkFailure(error, `fetching ${wanted.path} of ${repo}`);
-  } finally {
-    watch.stop();
+  constructor(part: PartFile, wanted: WantedFile, download: Download) {
+    this.#part = part;
+    this.#wanted = wanted;
+    this.#download = download;
+    this.#arrived = part.position;
+    this.#furthest = part.position;
   }
-}
 
-async function receive(answer: HubDownload, part: PartFile, wanted: WantedFile, download: Download, recovery: Recovery): Promise<void> {
-  const { body } = answer.response;
-  const verdict = judgeAnswer(answer, part.position, wanted);
-  if (verdict.use === "nothing") {
-    body.destroy();
-    throw await recovery.sourceChanged(verdict.why);
+  /** True when the part grew beyond what any attempt reached before. */
+  progressed(): boolean {
+    const moved = this.#part.position > this.#furthest;
+    this.#furthest = Math.max(this.#furthest, this.#part.position);
+    return moved;
   }
-  if (verdict.use === "from-start" && part.position > 0) await recovery.restart();
-  const end = await pump(body, wanted.size - part.position, async (chunks) => {
-    const before = part.position;
-    await part.append(chunks);
-    download.onBytes(part.position - before);
-  });
-  if (end === "overflow") throw await recovery.sourceChanged(`more than ${wanted.size} bytes arrive`);
-  if (part.position < wanted.size) throw failed("unreachable", `${wanted.path}: the connection ended at byte ${part.position} of ${wanted.size}`, { retry: "transient" });
+
+  async startOver(): Promise<void> {
+    await this.#empty();
+    this.#furthest = 0;
+  }
+
+  /** Fetches what is missing, once. */
+  async attempt(): Promise<void> {
+    const { repo, commit, stallTimeoutMs, signal, client } = this.#download;
+    const { path, size } = this.#wanted;
+    if (this.#part.position === size) return;
+    const seconds = Math.round(stallTimeoutMs / 1000);
+    const watch = watchForStall(signal, stallTimeoutMs, () => this.#arrived, () => {
+      this.#download.onStall(seconds, this.#arrived, `try again from byte ${this.#arrived}`);
+      return `${path} of ${repo}: no bytes for ${seconds} s at byte ${this.#arrived} of ${size}`;
+    });
+    try {
+      await this.#receive(await client.open({ repo, commit, path, offset: this.#part.position }, watch.signal));
+    } catch (error) {
+      watch.signal.throwIfAborted();
+      throw networkFailure(error, `fetching ${path} of ${repo}`);
+    } finally {
+      watch.stop();
+      this.#count(this.#part.position);
+    }
+  }
+
+  async #receive(answer: HubDownload): Promise<void> {
+    const { body } = answer.response;
+    const { path, size } = this.#wanted;
+    const verdict = judgeAnswer(answer, this.#part.position, this.#wanted);
+    if (verdict.use === "nothing") {
+      body.destroy();
+      throw await this.#sourceChanged(verdict.why);
+    }
+    if (verdict.use === "from-start" && this.#part.position > 0) await this.#empty();
+    const received = (bytes: number): void => this.#count(this.#arrived + bytes);
+    const end = await pump(body, size - this.#part.position, { received, write: (chunks) => this.#part.append(chunks) });
+    if (end === "overflow") throw await this.#sourceChanged(`more than ${size} bytes arrive`);
+    if (this.#part.position < size) throw failed("unreachable", `${path}: the connection ended at byte ${this.#part.position} of ${size}`, { retry: "transient" });
+  }
+
+  /** Tolerated once: a file may have been replaced at the source while it was fetched. */
+  async #sourceChanged(why: string): Promise<HoldfastError> {
+    await this.startOver();
+    this.#changes += 1;
+    const message = `${this.#wanted.path} of ${this.#download.repo}: the source changed during the download: ${why}`;
+    return failed("integrity", message, { retry: this.#changes > 1 ? "terminal" : "transient" });
+  }
+
+  async #empty(): Promise<void> {
+    await this.#part.restart();
+    this.#count(0);
+  }
+
+  #count(arrived: number): void {
+    this.#download.onBytes(arrived - this.#arrived);
+    this.#arrived = arrived;
+  }
 }
 
 function judgeAnswer(answer: HubDownload, offset: number, wanted: WantedFile): RangeVerdict {

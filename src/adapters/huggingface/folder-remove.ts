@@ -20,7 +20,7 @@ export interface FolderRemoval {
 /** Removes a plain folder with everything in it; links are removed, never what they lead to. Running again finishes what a crash left. */
 export async function removeFolder({ request, context, disk, reader }: FolderRemoval): Promise<Removed> {
   const { ref } = request;
-  requireOrdinary(ref);
+  requireOrdinaryFolder(ref);
   const found = await onDisk(`could not look at ${ref}`, () => unlessAbsent(lstat(ref)));
   if (found === undefined) return { freedBytes: 0 };
   const [parent, name] = [dirname(ref), basename(ref)];
@@ -44,7 +44,7 @@ function keep(ref: string, paths: readonly string[], disk: Disk): Promise<string
 }
 
 /** A slip in a manifest must not cost a home folder. */
-function requireOrdinary(ref: string): void {
+export function requireOrdinaryFolder(ref: string): void {
   const isParentOf = (place: string): boolean => !relative(ref, place).startsWith("..");
   if (!isAbsolute(ref) || resolve(ref) !== ref || dirname(ref) === dirname(dirname(ref)) || isParentOf(homedir()) || isParentOf(process.cwd())) {
     throw failed("unsafe-path", `refused to remove ${JSON.stringify(ref)}: it is not the folder of a model`);

@@ -3,11 +3,17 @@ import { finished } from "node:stream/promises";
 
 const writeSize = 1024 * 1024;
 
+export interface PumpSink {
+  /** Called at once for every piece that arrives, however small. */
+  readonly received: (bytes: number) => void;
+  readonly write: (chunks: readonly Buffer[]) => Promise<void>;
+}
+
 /**
- * Moves a body into `write` in pieces of about 1 MiB, one after the other. Everything that arrived is written before a broken connection is reported,
+ * Moves a body into a sink in pieces of about 1 MiB, one after the other. Everything that arrived is written before a broken connection is reported,
  * so that the next attempt goes on from there. Ends with `overflow`, and writes no more, as soon as more than `limit` bytes arrive.
  */
-export async function pump(body: Readable, limit: number, write: (chunks: readonly Buffer[]) => Promise<void>): Promise<"ended" | "overflow"> {
+export async function pump(body: Readable, limit: number, sink: PumpSink): Promise<"ended" | "overflow"> {
   let chunks: Buffer[] = [];
   let waiting = 0;
   let received = 0;
@@ -17,12 +23,13 @@ export async function pump(body: Readable, limit: number, write: (chunks: readon
     const piece = chunks;
     chunks = [];
     waiting = 0;
-    if (piece.length > 0) await write(piece);
+    if (piece.length > 0) await sink.write(piece);
   };
   body.on("data", (chunk: Buffer) => {
     received += chunk.length;
     waiting += chunk.length;
     chunks.push(chunk);
+    sink.received(chunk.length);
     if (received > limit) body.destroy();
     else if (waiting >= writeSize) {
       body.pause();
