@@ -8,7 +8,7 @@ import type { Meter } from "./meter.ts";
 export type Bindings = Readonly<Record<"action" | "model" | "plan" | "host", CelInput>>;
 
 /** Work that one policy may cause for one action: some 20 ms. */
-export const unitsPerEvaluation = 20_000;
+export const unitsPerEvaluation = 12_000;
 
 /** A verdict without the action it is about. */
 export type Finding = Omit<Verdict, "actionId">;

@@ -5,7 +5,6 @@ import type { Meter } from "./meter.ts";
 /** Called once per round of every comprehension; no expression can name it. */
 export const roundFunction = "@round";
 
-const maximumText = 65_536;
 const maximumList = 1_000;
 const maximumPattern = 256;
 const maximumMatchedText = 1_024;
@@ -45,7 +44,6 @@ function costOf(cel: Cel, name: string, operands: readonly CelValue[], limit: nu
   if (name === "_==_" || name === "_!=_" || name === "@in") return 1 + operands.reduce<number>((sum, operand) => sum + nodesIn(cel, operand, limit), 0);
   const length = operands.reduce<number>((sum, operand) => sum + lengthOf(operand), 0);
   if (name !== "_+_") return 1 + Math.ceil(length / 64);
-  if (length > maximumText) throw new Error(`a text of more than ${maximumText} characters`);
   return 1 + Math.ceil(length / 64) + Math.ceil(operands.reduce<number>((sum, operand) => sum + (cel.isCelList(operand) ? operand.size : 0), 0) / 32);
 }
 

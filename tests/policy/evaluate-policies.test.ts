@@ -96,15 +96,18 @@ describe("hostile expressions", () => {
     "20,000 parentheses": `${"(".repeat(20_000)}true${")".repeat(20_000)}`,
     "parentheses within the length limit": `${"(".repeat(900)}true${")".repeat(900)}`,
     "parentheses behind a comment that opens a text": `// '\n${"(".repeat(900)}true${")".repeat(900)}`,
-    "nested lists": `${"[".repeat(33)}${"]".repeat(33)} == []`,
+    "brackets nested deeper than the limit": `${"(".repeat(33)}true${")".repeat(33)}`,
+    "lists nested deeper than the limit": `${"[".repeat(33)}${"]".repeat(33)} != []`,
     "three nested macros": "[1].all(a, [1].all(b, [1].all(c, true)))",
     "a million rounds": `${ones}.map(x, ${ones}.map(y, y)).size() > 0`,
     "a million rounds whose error is swallowed": `${some}.all(x, ${some}.all(y, ${some}.size() > 0)) || true`,
     "doubling a text": `["aaaaaaaaaa"]${".map(x, x + x)".repeat(30)}[0].size() > 0`,
     "doubling a list": `[[1]]${".map(x, x + x)".repeat(30)}[0].size() > 0`,
     "comparing what was doubled": `[["a"]]${".map(x, [x, x])".repeat(30)} == [["a"]]${".map(x, [x, x])".repeat(30)}`,
-    "a backtracking pattern on a long text": `(${"'aaaaaaaaaaaaaaaaaaaa' + ".repeat(70)}'!').matches('^(a+)+$')`,
-    "counted repetitions": `'${"a".repeat(500)}'.matches('${"(a?){300}".repeat(15)}(a){300}')`,
+    "a pattern on a long text": `!(${"'aaaaaaaaaaaaaaaaaaaa' + ".repeat(70)}'!').matches('^(a+)+$')`,
+    "a long pattern": `!'a'.matches('${"b".repeat(300)}')`,
+    "counted repetitions": `!'${"b".repeat(500)}'.matches('${"(a?){300}".repeat(15)}(a){300}')`,
+    "nested counted repetitions": `!'${"a".repeat(100)}'.matches('((a{30}){30}){2}x')`,
     "a message": "google.protobuf.Struct{}.size() == 0 || true",
     "an undeclared name": "constructor == null || true",
     "the engine's own function": "@round(true)",
@@ -115,6 +118,12 @@ describe("hostile expressions", () => {
     expect(verdicts.map((verdict) => verdict.effect)).toEqual(["deny"]);
   });
 
+  it("accepts what lies within the limits", async () => {
+    for (const expression of [`${"(".repeat(32)}true${")".repeat(32)}`, `${some}.all(x, [1, 2].all(y, x <= y))`, `${some}.map(x, x + 1).size() == 301`, `'${"a".repeat(64)}'.matches('^[0-9a-f]{64}$')`]) {
+      expect(await verdictsOf(policyWith(expression)), expression).toEqual([]);
+    }
+  });
+
   it("SEC-28 a linear-time matcher answers a pattern that makes others backtrack", async () => {
     expect(await verdictsOf(policyWith(`!'${"a".repeat(29)}!'.matches('^(a+)+$')`))).toEqual([]);
   });
@@ -123,7 +132,7 @@ describe("hostile expressions", () => {
     for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"]) {
       expect(await verdictsOf(policyWith(`!has(action.${name}) && !has(host.${name}) && !("${name}" in model)`)), name).toEqual([]);
     }
-    expect(await evaluatePolicies([policyWith("has(model.protect)")], planWith([actionWith({ ...pullQwen, name: "constructor" })]), context)).toHaveLength(1);
+    expect(await evaluatePolicies([policyWith("!has(model.protect)")], planWith([actionWith({ ...pullQwen, name: "constructor" })]), context)).toEqual([]);
   });
 
   it("SEC-28 an error object is never taken for true", async () => {

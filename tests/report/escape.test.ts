@@ -7,6 +7,7 @@ import { buildDriftReport } from "../../src/report/drift-report.ts";
 import { renderDriftMarkdown } from "../../src/report/drift-markdown.ts";
 import { renderDriftText } from "../../src/report/drift-text.ts";
 import { plainText } from "../../src/report/escape.ts";
+import { markdownBlock } from "../../src/report/markdown.ts";
 import { renderPlanMarkdown } from "../../src/report/plan-markdown.ts";
 import { renderPlanText } from "../../src/report/plan-text.ts";
 import { renderStatusText } from "../../src/report/status-text.ts";
@@ -130,6 +131,10 @@ describe("what GitHub renders", () => {
       expect(marker?.slice(0, 4)).toBe(plainMarker?.slice(0, 4));
       expect(rest).toEqual(plainRest);
     }
+  });
+
+  it("SEC-22 no line can close a code block", () => {
+    expect(markdownBlock(["```", "````", "~~~"], "diff")).toBe("`````diff\n```\n````\n~~~\n`````");
   });
 
   it("SEC-22 no text can format, mention, link or become HTML outside of code", () => {

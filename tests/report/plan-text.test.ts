@@ -132,7 +132,9 @@ describe("renderPlanText", () => {
   it("never shortens the destructive block, and counts record-only actions beyond the first ones of a verb", () => {
     const purges = Array.from({ length: 150 }, (_unused, index) => actionWith({ ...purgeLlama, id: `a${index + 1}`, object: `model/old-${index}` }));
     const imports = Array.from({ length: 50 }, (_unused, index) => actionWith({ id: `i${index}`, verb: "import", object: `model/found-${index}`, risk: "none", work: { verb: "import" } }));
-    const text = renderPlanText(planWith([...purges, ...imports]));
+    const pulls = Array.from({ length: 40 }, (_unused, index) => actionWith({ ...pullQwen, id: `p${index}`, object: `model/new-${index}` }));
+    const text = renderPlanText(planWith([...purges, ...imports, ...pulls]));
+    expect(text.match(/\+ model\/new-\d+/g)).toHaveLength(40);
     expect(text.match(/- model\/old-\d+/g)).toHaveLength(150);
     expect(text.match(/\+ model\/found-\d+/g)).toHaveLength(20);
     expect(text).toContain("  ... and 30 more to import (--details lists them)");

@@ -149,6 +149,7 @@ export const hostileTexts: readonly string[] = [
   "line one\nline two\n::set-output name=x::y",
   "::error::boom",
   "%0A::error::boom",
+  "a,b:c,line=7",
   "##[error]boom",
   "\u202egpj.exe\u2066x\u2069",
   "zero\u200bwidth\u200d\u2060\ufeff\u00ad",
