@@ -1,7 +1,7 @@
+import { isEngine, ownArgument } from "../domain/activation-arguments.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { Diagnostic } from "../domain/diagnostic.ts";
 import type { Model } from "../domain/model.ts";
-import type { Declared } from "./decode-context.ts";
 import { diagnosticOf, type Finding } from "./finding.ts";
 import { suggestion } from "./nearest.ts";
 import { mayExist, nameOf, type Project } from "./project.ts";
@@ -14,20 +14,24 @@ export function checkModels(project: Project): readonly Diagnostic[] {
 
 function backendFindings(model: Model, project: Project): readonly Finding[] {
   const path = ["spec", "backend"];
-  if (model.backend === undefined) return missingBackend(model, project.backends);
+  if (model.backend === undefined) return missingBackend(model, project);
   const backend = project.backends.find((candidate) => nameOf(candidate) === model.backend)?.value;
   if (backend !== undefined) return unfitBackend(model, backend);
   if (mayExist(project, "Backend", model.backend)) return [];
   return [{ code: "model.unknown-backend", path, message: `no Backend is called ${quote(model.backend)}`, remedy: suggestion(model.backend, project.backends.map(nameOf)) ?? "declare a Backend of that name" }];
 }
 
-function missingBackend(model: Model, backends: readonly Declared<Backend>[]): readonly Finding[] {
+function missingBackend(model: Model, project: Project): readonly Finding[] {
   const path = ["spec"];
   if (model.source.kind === "remote") {
     return [{ severity: "warning", code: "model.remote-without-backend", path, message: "nothing says where the remote model is served", remedy: "add backend: with the name of a Backend" }];
   }
-  const candidates = backends.filter((backend) => backend.value.type === "ollama").map(nameOf);
-  if (model.source.kind !== "ollama" || candidates.length < 2) return [];
+  const candidates = project.backends.filter((backend) => backend.value.type === "ollama").map(nameOf);
+  if (model.source.kind !== "ollama" || candidates.length === 1) return [];
+  if (candidates.length === 0) {
+    if (!project.complete || project.broken.has("Backend")) return [];
+    return [{ code: "model.no-ollama-backend", path, message: "no Backend of type ollama is declared, and the name ollama is taken by another type", remedy: "declare a Backend of type ollama" }];
+  }
   return [{ code: "model.backend-ambiguous", path, message: `there are ${candidates.length} Ollama backends and the model names none`, remedy: `add backend: with one of ${candidates.join(", ")}` }];
 }
 
@@ -42,7 +46,8 @@ function unfitBackend(model: Model, backend: Backend): readonly Finding[] {
     const remedy = "take it by source ollama, for example hf.co/org/repo:Q4_K_M, or name another backend";
     return [{ code: "model.backend-type", path, message: `Backend ${quote(name)} is Ollama, which serves only what it has pulled itself, not a ${kind} source`, remedy }];
   }
-  return [];
+  const own = isEngine(backend.type) ? ownArgument(backend.type, model) : undefined;
+  return own === undefined ? [] : [{ code: "model.own-argument", path: ["spec", "launch", "args"], message: own, remedy: "remove it: servedModelId, and host and port of the Backend, say the same" }];
 }
 
 function successorFindings(model: Model, project: Project): readonly Finding[] {

@@ -1,3 +1,4 @@
+import { endpointOf, isEngine } from "../domain/activation-arguments.ts";
 import type { Backend, BackendType } from "../domain/backend.ts";
 import type { Metadata } from "../domain/resource.ts";
 import { checkedUrl } from "./base-url.ts";
@@ -8,7 +9,6 @@ import { resolveDir } from "./resolve-dir.ts";
 import type { WrittenActivation, WrittenBackend, WrittenSpec } from "./written/backend.ts";
 
 const defaultPorts: Readonly<Record<BackendType, number | undefined>> = { ollama: 11434, vllm: 24001, lmdeploy: 24001, gguf: 8080, openai: undefined };
-const singlePort: ReadonlySet<BackendType> = new Set(["vllm", "lmdeploy", "gguf"]);
 
 /** Decodes a Backend that its schema has accepted. */
 export function decodeBackend(written: WrittenBackend, metadata: Metadata, options: DecodeOptions): Decoded<Backend> {
@@ -16,8 +16,12 @@ export function decodeBackend(written: WrittenBackend, metadata: Metadata, optio
   const findings: Finding[] = [];
   const url = decodeUrl(spec, options, findings);
   const store = decodeStore(spec, options, findings);
-  if (spec.active !== undefined && !singlePort.has(spec.type)) {
+  if (spec.active !== undefined && !isEngine(spec.type)) {
     findings.push({ code: "backend.active-not-single", path: ["spec", "active"], at: "key", message: `a backend of type ${spec.type} serves many models; active is for those that serve one`, remedy: "remove active" });
+  }
+  const endpoint = spec.active === undefined || !isEngine(spec.type) || url === undefined ? undefined : endpointOf({ url });
+  if (endpoint !== undefined && "problem" in endpoint) {
+    findings.push({ code: "backend.active-endpoint", path: ["spec", "active"], at: "key", message: `the server cannot be started here: ${endpoint.problem}`, remedy: "write host and port instead of url, or remove active" });
   }
   const value: Backend = {
     kind: "Backend",

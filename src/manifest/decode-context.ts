@@ -10,8 +10,10 @@ export interface DecodeOptions {
   readonly home: string;
   /** Where models with layout `dir` are put that name no folder. */
   readonly defaultModelsDir: string;
-  /** Base URL of Ollama backends that name neither an address nor a store. */
+  /** Base URL of Ollama backends that name neither an address nor a store; http://localhost:11434 when left out. */
   readonly ollamaUrl?: string;
+  /** Absolute models folder of the Ollama backend that is assumed when none is declared. */
+  readonly ollamaStore?: string;
 }
 
 /** A decoded manifest together with the text it came from. */

@@ -48,21 +48,12 @@ function decodeLifecycle(written: WrittenLifecycle): Lifecycle {
   };
 }
 
-/** Options that Holdfast sets itself; a second one would contradict what it checks. */
-const ownArguments = /^--(model|host|port|uds|served-model-name|server-name|server-port|model-name)(=|$)/;
-
 function decodeLaunch(written: WrittenLaunch, options: DecodeOptions): Decoded<Model["launch"]> {
-  const findings: Finding[] = written.args.flatMap((argument, index) =>
-    ownArguments.test(argument)
-      ? [{ severity: "warning", code: "launch.own-argument", path: ["spec", "launch", "args", index], message: `${quote(argument)} is set by Holdfast itself`, remedy: "use servedModelId here, and host and port of the Backend" }]
-      : [],
-  );
   const base = { args: written.args, env: written.env };
-  if (written.chatTemplate === undefined) return { value: base, findings };
+  if (written.chatTemplate === undefined) return { value: base, findings: [] };
   const resolved = resolveDir(written.chatTemplate, options);
-  if ("dir" in resolved) return { value: { ...base, chatTemplate: resolved.dir }, findings };
-  const path = ["spec", "launch", "chatTemplate"];
-  return { value: base, findings: [...findings, { code: "path.unknown-home", path, message: `${quote(written.chatTemplate)} ${resolved.problem}`, remedy: resolved.remedy }] };
+  if ("dir" in resolved) return { value: { ...base, chatTemplate: resolved.dir }, findings: [] };
+  return { value: base, findings: [{ code: "path.unknown-home", path: ["spec", "launch", "chatTemplate"], message: `${quote(written.chatTemplate)} ${resolved.problem}`, remedy: resolved.remedy }] };
 }
 
 function ownFindings(model: Model, written: WrittenModel): readonly Finding[] {

@@ -3,6 +3,7 @@ import { compareText, hasErrors, sortDiagnostics, type Diagnostic } from "../dom
 import type { LockFile } from "../domain/lock.ts";
 import type { Kind } from "../domain/resource.ts";
 import type { ProjectFiles, TextFile } from "../ports/project-source.ts";
+import { withAssumedOllama } from "./assumed-backend.ts";
 import { checkBackends } from "./check-backends.ts";
 import { checkModels } from "./check-models.ts";
 import { checkNames } from "./check-names.ts";
@@ -28,7 +29,8 @@ const checks: readonly Check[] = [checkNames, checkModels, checkBackends, checkR
 export function decodeProject(files: ProjectFiles, options: DecodeOptions): DecodedProject {
   const read = [...readAll(files.manifests, "manifests"), ...readAll(files.policies, "policies")];
   const results = read.flatMap(({ documents, folder }) => documents.map((document) => decodeDocument(document, folder, options)));
-  const project = collect(results, files.problems.length === 0 && read.every(({ diagnostics }) => diagnostics.length === 0));
+  const complete = files.problems.length === 0 && read.every(({ diagnostics }) => diagnostics.length === 0);
+  const project = withAssumedOllama(collect(results, complete), options);
   const lock = decodeLock(files.lock);
   const diagnostics = sortDiagnostics([
     ...files.problems,

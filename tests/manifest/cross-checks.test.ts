@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodeTexts, documents, manifest, model, toldOf } from "./samples.ts";
+import { decodeProject } from "../../src/manifest/decode.ts";
+import { decodeTexts, documents, manifest, model, options, textFile, toldOf } from "./samples.ts";
 
 const backend = (name: string, spec: string): string => manifest("Backend", name, spec);
 const hub = (name: string, fields: string, rest = ""): string => model(name, `{source: {huggingface: {${fields}}}${rest}}`);
@@ -42,6 +43,21 @@ describe("manifests that contradict each other", () => {
   it("S4.121 several Ollama backends: the model has to name one", () => {
     const two = documents(backend("near", "{type: ollama}"), backend("far", "{type: ollama, url: 'http://far:11434'}"));
     expect(toldOf(two, ollama("a", "a"), ollama("b", "b", ", backend: far"))).toMatchInlineSnapshot(`"manifests/b.yaml:5:7 error[model.backend-ambiguous] there are 2 Ollama backends and the model names none -> add backend: with one of near, far"`);
+  });
+
+  it("arguments that Holdfast sets itself", () => {
+    const vllm = backend("vllm", "{type: vllm}");
+    expect(toldOf(documents(vllm, hub("m", "repo: a/b", ', backend: vllm, launch: {args: [--dtype, auto, "--port=80"]}')))).toMatchInlineSnapshot(`"manifests/a.yaml:11:74 error[model.own-argument] launch.args sets --port, which Holdfast sets and checks itself -> remove it: servedModelId, and host and port of the Backend, say the same"`);
+  });
+
+  it("S4.104 without any Backend the Ollama server of the settings is taken, unless its name is", () => {
+    const { desired } = decodeTexts(documents(ollama("a", "a"), ollama("b", "b", ", backend: ollama")));
+    expect(desired?.backends).toMatchObject([{ type: "ollama", metadata: { name: "ollama" }, url: "http://localhost:11434" }]);
+    const settings = { ...options, ollamaUrl: "http://gpu-01:11434", ollamaStore: "/data/ollama" };
+    const files = { revision: { dirty: false, digest: "d" }, manifests: [textFile("manifests/a.yaml", ollama("a", "a"))], policies: [], problems: [] };
+    expect(decodeProject(files, settings).desired?.backends).toMatchObject([{ url: "http://gpu-01:11434", store: "/data/ollama" }]);
+    expect(decodeTexts(hub("m", "repo: a/b")).desired?.backends).toEqual([]);
+    expect(toldOf(documents(ollama("a", "a"), backend("ollama", "{type: openai, url: 'http://x'}")))).toContain("model.no-ollama-backend");
   });
 
   it("one endpoint declared twice", () => {

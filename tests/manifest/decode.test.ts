@@ -62,7 +62,7 @@ describe("decodeProject", () => {
       generationDefaults: { temperature: 0.5, stop: ["x"] },
       extra: { ticket: { id: 7 } },
     });
-    expect(desired?.backends[0]).toMatchObject({ url: "http://127.0.0.1:8000", active: { kind: "none" }, activation: { startTimeout: 900_000, stopTimeout: 500, rollback: true, smokeTest: true, maxAttempts: 2 } });
+    expect(desired?.backends[0]).toMatchObject({ url: "http://127.0.0.1:8000", active: { kind: "none" }, activation: { startTimeout: 900_000, stopTimeout: 500, rollback: true, smokeTest: true, maxAttempts: 3 } });
   });
 
   it("S4.104 takes the smallest Model and fills in the defaults", () => {

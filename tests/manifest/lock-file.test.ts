@@ -64,6 +64,11 @@ describe("encodeLock", () => {
     `);
   });
 
+  it("escapes what an editor could change without being seen", () => {
+    const text = encodeLock({ version: 1, entries: [ollamaEntry("m", "registry.ollama.ai/library/m:latest", [], "\ufeff\u2028\u0085\u007f\t 模 ")] });
+    expect(text).toContain(String.raw`manifest: "\ufeff\u2028\u0085\u007f\t 模 "`);
+  });
+
   it("law: decode of encode is identity, whatever the manifests contain", () => {
     fc.assert(fc.property(anyLock, (any) => {
       expect(decode(encodeLock(any))).toEqual({ lock: any, diagnostics: [] });

@@ -177,7 +177,7 @@ describe("what a person reads when the content makes no sense", () => {
   });
 
   it("backends: addresses, credentials, a store or an active model where there is none", () => {
-    const specs = ["{type: ollama, url: 'localhost:11434'}", "{type: ollama, url: 'http://ann:secret@host:1'}", "{type: vllm, url: 'http://a:1', port: 1}", "{type: openai}", "{type: vllm, store: /x}", "{type: ollama, active: m}", "{type: ollama, url: 'file:///etc'}"];
+    const specs = ["{type: ollama, url: 'localhost:11434'}", "{type: ollama, url: 'http://ann:secret@host:1'}", "{type: vllm, url: 'http://a:1', port: 1}", "{type: openai}", "{type: vllm, store: /x}", "{type: ollama, active: m}", "{type: ollama, url: 'file:///etc'}", "{type: vllm, url: 'https://far/proxy', active: none}"];
     const text = toldOf(...specs.map((spec, index) => manifest("Backend", `b${index}`, spec)));
     expect(text).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:27 error[backend.url] "localhost:11434" is not an http or https URL -> write http:// or https://, the host and the port, for example http://localhost:11434
@@ -187,17 +187,14 @@ describe("what a person reads when the content makes no sense", () => {
       manifests/e.yaml:5:20 error[backend.store] a backend of type vllm has no store -> remove store
       manifests/f.yaml:5:22 error[backend.active-not-single] a backend of type ollama serves many models; active is for those that serve one -> remove active
       manifests/f.yaml:5:30 error[backend.active-unknown] no Model is called "m"
-      manifests/g.yaml:5:27 error[backend.url] "file:///etc" is not an http or https URL -> write http:// or https://, the host and the port, for example http://localhost:11434"
+      manifests/g.yaml:5:27 error[backend.url] "file:///etc" is not an http or https URL -> write http:// or https://, the host and the port, for example http://localhost:11434
+      manifests/h.yaml:5:46 error[backend.active-endpoint] the server cannot be started here: https://far/proxy is not plain HTTP, which is what the engine speaks -> write host and port instead of url, or remove active"
     `);
     expect(text).not.toContain("secret");
   });
 
   it("things that have no effect are warnings, not errors", () => {
-    expect(toldOf(model("m", `{${ollama}, lifecycle: {purgeAfter: 1d}, launch: {args: [--port, "80", --served-model-name=x]}}`))).toMatchInlineSnapshot(`
-      "manifests/a.yaml:5:56 warning[model.lifecycle-idle] replacedBy and purgeAfter have no effect while the state is active -> add state: deprecated
-      manifests/a.yaml:5:90 warning[launch.own-argument] "--port" is set by Holdfast itself -> use servedModelId here, and host and port of the Backend
-      manifests/a.yaml:5:104 warning[launch.own-argument] "--served-model-name=x" is set by Holdfast itself -> use servedModelId here, and host and port of the Backend"
-    `);
+    expect(toldOf(model("m", `{${ollama}, lifecycle: {purgeAfter: 1d}}`))).toMatchInlineSnapshot(`"manifests/a.yaml:5:56 warning[model.lifecycle-idle] replacedBy and purgeAfter have no effect while the state is active -> add state: deprecated"`);
     expect(toldOf(model("none", `{${ollama}}`), model("r", "{source: {remote: {}}, lock: {required: true}}"))).toMatchInlineSnapshot(`
       "manifests/a.yaml:4:9 error[model.reserved-name] a model cannot be called none: Backend.active uses the word for no model -> choose another name
       manifests/b.yaml:5:7 warning[model.remote-without-backend] nothing says where the remote model is served -> add backend: with the name of a Backend
