@@ -45,7 +45,7 @@ async function measure(models: number): Promise<Measured> {
   const manifests: string[] = [];
   for (let index = 0; index < models; index++) {
     const name = `m${index}:1b`;
-    await installSample(store, "registry.ollama.ai", makeSample({ name, seed: String(index), size: 64 }));
+    await installSample(store, "registry.ollama.ai", makeSample({ name, seed: index, size: 64 }));
     manifests.push(JSON.stringify({ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name: `m${index}` }, spec: { source: { ollama: { model: name } } } }));
   }
   const perFile = 500;
