@@ -47,6 +47,8 @@ export class ServerStore {
 
   async find(name: string): Promise<StoredModel | undefined> {
     const wanted = this.pathOf(name).toLowerCase();
+    const exact = await this.read(this.pathOf(name)).catch(() => undefined);
+    if (exact) return exact;
     return (await this.list()).find((model) => model.path.toLowerCase() === wanted);
   }
 
