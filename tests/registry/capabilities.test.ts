@@ -18,6 +18,11 @@ describe("capability names", () => {
     });
   });
 
+  it("S1.14 takes a capability for there when any spelling says so, in any order", () => {
+    expect(normalizeCapabilities({ vision: true, vl: false })).toMatchObject({ vision: true });
+    expect(normalizeCapabilities({ vl: false, vision: true })).toMatchObject({ vision: true });
+  });
+
   it("S1.14 states text for a map that says nothing about it, unless the model only embeds", () => {
     expect(normalizeCapabilities({})).toMatchObject({ text: true });
     expect(normalizeCapabilities({ embeddings: true })).toMatchObject({ text: false, embedding: true });

@@ -14,6 +14,10 @@ describe("the text of registry files", () => {
     );
   });
 
+  it("writes keys in order however they come, unknown ones last", () => {
+    expect(Object.keys(JSON.parse(encodeEntries([{ zebra: 1, roles: [], backend: "x", name: "a", alpha: 2 }]))[0])).toEqual(["name", "backend", "roles", "zebra", "alpha"]);
+  });
+
   it("S1.75 writes as Python's json does: two spaces, escaped non-ASCII, empty brackets, final newline", () => {
     expect(encodeJsonText([{ a: "é\u007f😀\u2028\"\\\n", b: [], c: {}, d: [1, "x"] }])).toBe(
       '[\n  {\n    "a": "\\u00e9\\u007f\\ud83d\\ude00\\u2028\\"\\\\\\n",\n    "b": [],\n    "c": {},\n    "d": [\n      1,\n      "x"\n    ]\n  }\n]\n',

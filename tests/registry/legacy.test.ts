@@ -49,6 +49,11 @@ describe("reading registries of any era", () => {
     expect(findings[0]?.message).toContain("registry.json: entry 1 (b): roles is not a list");
   });
 
+  it("S0.20 finds the line of a bad entry behind strings with quotes and brackets in them", () => {
+    const { findings } = read('[\n  {"name": "a", "backend": "vllm", "license": "say \\"[{,\\" and \\\\"},\n  {"name": "b", "backend": 7}\n]');
+    expect(findings).toMatchObject([{ pointer: "/1/backend", location: { line: 3, column: 3 } }]);
+  });
+
   it("S0.20 reads null where ImageWorks aborts, with one finding for each", () => {
     const { entries, findings } = read('[{"name": "a", "backend": "vllm"}, {"name": "b", "backend": "vllm", "metadata": null}, {"name": "c", "backend": "vllm", "backend_config": {"port": null}, "license": null, "capabilities": null}]');
     expect(entries.map((entry) => entry.name)).toEqual(["a", "b", "c"]);

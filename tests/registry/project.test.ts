@@ -3,6 +3,7 @@ import { aggregateSha256, sha256 } from "../../src/domain/digest.ts";
 import type { Holding } from "../../src/domain/observed.ts";
 import { emptyEntry, encodeEntries, registryKeys } from "../../src/registry/entry.ts";
 import { mergeLayers } from "../../src/registry/layers.ts";
+import { findEntry } from "../../src/registry/query.ts";
 import { artifact, at, backend, desiredOf, entriesIn, entryIn, hubHolding, lockOf, model, observedOf, ollamaHolding, project, projectAgain, read, remembering, seen, unseen } from "./fixtures.ts";
 
 const llava = ollamaHolding("llava:7b", {
@@ -316,7 +317,16 @@ describe("what the memory decides", () => {
   });
 
   it("a manifest that declares the model active overrules it", () => {
-    expect(entryIn(project({ ...everything, memory: owned, desired: desiredOf([model("llava", "llava:7b")]) }).merged, "llava").deprecated).toBe(false);
+    const { discovered, merged } = project({ ...everything, memory: owned, desired: desiredOf([model("llava", "llava:7b")]) });
+    for (const text of [discovered, merged]) {
+      expect(entryIn(text, "llava").deprecated).toBe(false);
+      expect(entryIn(text, "llava").metadata["reconciler"]).not.toHaveProperty("deprecation");
+    }
+  });
+
+  it("S0.12 a name that a manifest claims is taken from what only the memory calls so", () => {
+    const { merged } = project({ ...everything, memory: owned, desired: desiredOf([model("llava", "other:1")]), settings: { includeTesting: false } });
+    expect(entriesIn(merged).map((entry) => [entry.name, entry.served_model_id])).toEqual([["llava", "other:1"], ["llava-7b-ollama-gguf", "llava:7b"]]);
   });
 
   it("S0.22 S0.35 K4 what was purged or reset does not come back, neither from the files nor from an unreachable store", () => {
@@ -333,6 +343,20 @@ describe("what the memory decides", () => {
     const tombstones = [{ name: placeholder.name, store: "ollama:local" as const, ref: "", sizeBytes: 0, purgedAt: at }];
     expect(entriesIn(project({ previous: { discovered: [placeholder] } }).merged)).toHaveLength(1);
     expect(entriesIn(project({ previous: { discovered: [placeholder] }, memory: remembering({ tombstones }) }).merged)).toEqual([]);
+  });
+});
+
+describe("models that get another name", () => {
+  const before = project(everything);
+  const desired = desiredOf([model("llava", "llava:7b")]);
+
+  it("S0.17 are still found under the name from before, seen or not", () => {
+    for (const observed of [everything.observed, observedOf(unseen("ollama:local"), seen("huggingface", [qwen]))]) {
+      const now = projectAgain(before, { observed, desired });
+      expect(findEntry(entriesIn(now.merged), "llava-7b-ollama-gguf")).toMatchObject({ state: "found", entry: { name: "llava" } });
+      expect(entryIn(now.merged, "llava").metadata["reconciler"]).toMatchObject({ earlier_names: ["llava-7b-ollama-gguf"] });
+      expect(projectAgain(now, { observed, desired }).merged).toBe(now.merged);
+    }
   });
 });
 

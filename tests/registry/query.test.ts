@@ -104,6 +104,8 @@ describe("finding", () => {
 describe("explaining absence", () => {
   it("S1.76 says that a name is not there, with the nearest ones", () => {
     expect(describeAbsence(entries, "lava")).toMatchObject({ kind: "absent", nearest: ["llava"], remedy: "did you mean llava?" });
+    expect(describeAbsence(entries, "zephyr-7b-instruct-of-some-kind")).toMatchObject({ nearest: [] });
+    expect(describeAbsence([entry("qwen2.5-coder-7b-ollama-gguf")], "coder")).toMatchObject({ nearest: ["qwen2.5-coder-7b-ollama-gguf"] });
     expect(describeAbsence(entries, "qqqqqqqqqq")).toMatchObject({ kind: "absent", nearest: [] });
   });
 
