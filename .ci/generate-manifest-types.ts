@@ -48,7 +48,12 @@ function typeRenderer(imports: Map<string, Set<string>>, defaultsFilled: boolean
     const name = typeName(path.slice(path.lastIndexOf("/") + 1));
     return file === "" ? name : need(`./${file.replace(".schema.json", ".ts")}`, name);
   };
-  const scalars = new Map([["string", "string"], ["integer", "number"], ["number", "number"], ["boolean", "boolean"]]);
+  const scalars = new Map([
+    ["string", "string"],
+    ["integer", "number"],
+    ["number", "number"],
+    ["boolean", "boolean"],
+  ]);
   const type = (schema: JsonSchema, depth: number): string => {
     if (schema.tsType !== undefined) return schema.tsType;
     if (schema.$ref !== undefined) return reference(schema.$ref);

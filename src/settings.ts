@@ -31,7 +31,12 @@ export interface Paths {
 /** The tool's own configuration: complete, decoded, paths absolute. */
 export interface Settings {
   readonly paths: Paths;
-  readonly prune: { readonly mode: "purge" | "deprecate" | "forget" | "off"; readonly grace: Milliseconds; readonly maxDeletions: number; readonly maxDeletionPercent: number };
+  readonly prune: {
+    readonly mode: "purge" | "deprecate" | "forget" | "off";
+    readonly grace: Milliseconds;
+    readonly maxDeletions: number;
+    readonly maxDeletionPercent: number;
+  };
   readonly unmanaged: "ignore" | "import" | "deprecate" | "purge";
   readonly verify: { readonly level: VerificationLevel; readonly maxAge: Milliseconds };
   /** Undefined when neither a person nor CI has decided. */
@@ -74,10 +79,16 @@ export async function loadSettings(input: SettingsInput): Promise<LoadedSettings
   const layers = openLayers({ flags: input.flags, env: input.env, project: project.values, user: user.values }, input);
   const settings = readSettings(layers, input);
   const diagnostics = sortDiagnostics([...project.diagnostics, ...user.diagnostics, ...unknownFlags(input.flags), ...layers.diagnostics]);
-  return { settings: hasErrors(diagnostics) ? undefined : settings, provenance: layers.provenance.toSorted((a, b) => compareText(a.key, b.key)), diagnostics };
+  return {
+    settings: hasErrors(diagnostics) ? undefined : settings,
+    provenance: layers.provenance.toSorted((a, b) => compareText(a.key, b.key)),
+    diagnostics,
+  };
 }
 
-async function readFileValues(file: TextFile | undefined): Promise<{ readonly values: ReadonlyMap<string, FileValue>; readonly diagnostics: readonly Diagnostic[] }> {
+async function readFileValues(
+  file: TextFile | undefined,
+): Promise<{ readonly values: ReadonlyMap<string, FileValue>; readonly diagnostics: readonly Diagnostic[] }> {
   if (file === undefined) return { values: new Map(), diagnostics: [] };
   const { decodeSettingsFile } = await import("./manifest/settings/settings-file.ts");
   return decodeSettingsFile(file);
@@ -87,7 +98,12 @@ function unknownFlags(flags: SettingsInput["flags"]): readonly Diagnostic[] {
   const unknown = Object.keys(flags).filter((key) => flags[key] !== undefined && !settingsByKey.has(key));
   return unknown.map((key) => {
     const remedy = suggestion(key, [...settingsByKey.keys()]);
-    return { severity: "error", code: "settings.unknown-key", message: `there is no setting ${JSON.stringify(key)}`, ...(remedy === undefined ? {} : { remedy }) };
+    return {
+      severity: "error",
+      code: "settings.unknown-key",
+      message: `there is no setting ${JSON.stringify(key)}`,
+      ...(remedy === undefined ? {} : { remedy }),
+    };
   });
 }
 
@@ -147,6 +163,9 @@ function readLocked(layers: Layers, env: SettingsInput["env"]): boolean | undefi
 function readOllama(layers: Layers, { env, home }: SettingsInput): Settings["ollama"] {
   const address = resolveOllamaAddress(layers, env);
   const local = /^(localhost|127(\.[0-9]+){3}|\[::1\])$/.test(new URL(address.url).hostname);
-  const store = layers.path("ollama.store", local ? { dir: join(home, ".ollama", "models"), detail: "default of a server on this machine" } : undefined);
+  const store = layers.path(
+    "ollama.store",
+    local ? { dir: join(home, ".ollama", "models"), detail: "default of a server on this machine" } : undefined,
+  );
   return { ...address, ...(store === undefined ? {} : { store }) };
 }

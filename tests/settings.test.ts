@@ -49,7 +49,13 @@ describe("loadSettings", () => {
       locked: undefined,
       concurrency: { downloads: 4, hashWorkers: 8 },
       ollama: { url: "http://localhost:11434", reason: "default", store: "/home/ann/.ollama/models" },
-      huggingface: { endpoint: "https://huggingface.co", tokenFile: "/home/ann/.cache/huggingface/token", home: "/home/ann/.cache/huggingface", cache: "/home/ann/.cache/huggingface/hub", offline: false },
+      huggingface: {
+        endpoint: "https://huggingface.co",
+        tokenFile: "/home/ann/.cache/huggingface/token",
+        home: "/home/ann/.cache/huggingface",
+        cache: "/home/ann/.cache/huggingface/hub",
+        offline: false,
+      },
       timeouts: { observe: 3000, stall: 120_000 },
       naming: "a2",
       includeTestModels: false,
@@ -71,7 +77,12 @@ describe("loadSettings", () => {
   it("law: every setting that the schema names is shown with its origin, and every variable it names is heard", async () => {
     const { provenance } = await load({});
     const derived = ["ollama.host", "ollama.port"];
-    expect(provenance.map(({ key }) => key)).toEqual([...settingsByKey.keys()].filter((key) => !derived.includes(key)).concat("huggingface.token", "paths.root").toSorted());
+    expect(provenance.map(({ key }) => key)).toEqual(
+      [...settingsByKey.keys()]
+        .filter((key) => !derived.includes(key))
+        .concat("huggingface.token", "paths.root")
+        .toSorted(),
+    );
     for (const { key, kind, choices, environment } of settingsByKey.values()) {
       const sample = { path: "/x", duration: "1m", integer: "2", boolean: "true", choice: choices[0] ?? "", text: "http://example.org:8080" }[kind];
       for (const variable of environment) {
@@ -82,8 +93,13 @@ describe("loadSettings", () => {
   });
 
   it("S1.61 IMAGEWORKS_REGISTRY_DIR moves the registry, and the reports with it", async () => {
-    expect((await settingsOf({ env: { IMAGEWORKS_REGISTRY_DIR: "/data/registry" }, project: "paths: {registry: configs}\n" })).paths).toMatchObject({ registry: "/data/registry", reports: "/data/registry" });
-    expect((await settingsOf({ env: { IMAGEWORKS_REGISTRY_DIR: "/data/registry", HOLDFAST_REGISTRY_DIR: "reg" } })).paths.registry).toBe("/srv/project/reg");
+    expect((await settingsOf({ env: { IMAGEWORKS_REGISTRY_DIR: "/data/registry" }, project: "paths: {registry: configs}\n" })).paths).toMatchObject({
+      registry: "/data/registry",
+      reports: "/data/registry",
+    });
+    expect((await settingsOf({ env: { IMAGEWORKS_REGISTRY_DIR: "/data/registry", HOLDFAST_REGISTRY_DIR: "reg" } })).paths.registry).toBe(
+      "/srv/project/reg",
+    );
     expect((await settingsOf({ env: { IMAGEWORKS_REGISTRY_DIR: "~/reg" } })).paths.registry).toBe("/home/ann/reg");
   });
 
@@ -101,7 +117,14 @@ describe("loadSettings", () => {
   });
 
   it("is locked in CI unless a person says otherwise", async () => {
-    for (const [CI, locked] of [["true", true], ["1", true], ["false", undefined], ["0", undefined], ["", undefined]] as const) expect((await settingsOf({ env: { CI } })).locked, CI).toBe(locked);
+    for (const [CI, locked] of [
+      ["true", true],
+      ["1", true],
+      ["false", undefined],
+      ["0", undefined],
+      ["", undefined],
+    ] as const)
+      expect((await settingsOf({ env: { CI } })).locked, CI).toBe(locked);
     expect((await settingsOf({ env: { CI: "true" }, flags: { locked: "false" } })).locked).toBe(false);
     expect((await settingsOf({ project: "locked: true\n" })).locked).toBe(true);
   });
@@ -109,7 +132,13 @@ describe("loadSettings", () => {
   it("says everything that is wrong, with what to write instead, and then gives no settings", async () => {
     const { settings, diagnostics } = await load({
       flags: { "prune.mode": "purg", "prune.graze": "1d", locked: "maybe" },
-      env: { HOLDFAST_DOWNLOADS: "0", HOLDFAST_PRUNE_GRACE: "a week", HOLDFAST_REGISTRY_DIR: "~bob/x", HF_ENDPOINT: "ftp://x", HOLDFAST_STALL_TIMEOUT: "90d" },
+      env: {
+        HOLDFAST_DOWNLOADS: "0",
+        HOLDFAST_PRUNE_GRACE: "a week",
+        HOLDFAST_REGISTRY_DIR: "~bob/x",
+        HF_ENDPOINT: "ftp://x",
+        HOLDFAST_STALL_TIMEOUT: "90d",
+      },
     });
     expect(settings).toBeUndefined();
     expect(told(diagnostics)).toMatchInlineSnapshot(`
@@ -125,7 +154,10 @@ describe("loadSettings", () => {
   });
 
   it("says what is wrong with a file by line and column", async () => {
-    const { settings, diagnostics } = await load({ project: "prune:\n  mode: purgee\n  grace: 7\nhuggingface:\n  token: hf_secret\npath: {}\n", user: "locked: yes\n" });
+    const { settings, diagnostics } = await load({
+      project: "prune:\n  mode: purgee\n  grace: 7\nhuggingface:\n  token: hf_secret\npath: {}\n",
+      user: "locked: yes\n",
+    });
     expect(settings).toBeUndefined();
     expect(told(diagnostics)).toMatchInlineSnapshot(`
       "configs/holdfast.yaml:2:9 error[schema.enum] prune.mode is "purgee"; it must be one of purge, deprecate, forget, off -> did you mean purge?
@@ -141,9 +173,12 @@ describe("loadSettings", () => {
 
   it("takes every value that its own schema allows", async () => {
     for (const value of settingsSchema.properties.naming.enum) expect((await settingsOf({ project: `naming: ${value}\n` })).naming).toBe(value);
-    for (const value of settingsSchema.properties.unmanaged.enum) expect((await settingsOf({ project: `unmanaged: ${value}\n` })).unmanaged).toBe(value);
-    for (const value of settingsSchema.properties.prune.properties.mode.enum) expect((await settingsOf({ project: `prune: {mode: ${value}}\n` })).prune.mode).toBe(value);
-    for (const value of settingsSchema.properties.verify.properties.level.enum) expect((await settingsOf({ project: `verify: {level: ${value}}\n` })).verify.level).toBe(value);
+    for (const value of settingsSchema.properties.unmanaged.enum)
+      expect((await settingsOf({ project: `unmanaged: ${value}\n` })).unmanaged).toBe(value);
+    for (const value of settingsSchema.properties.prune.properties.mode.enum)
+      expect((await settingsOf({ project: `prune: {mode: ${value}}\n` })).prune.mode).toBe(value);
+    for (const value of settingsSchema.properties.verify.properties.level.enum)
+      expect((await settingsOf({ project: `verify: {level: ${value}}\n` })).verify.level).toBe(value);
   });
 
   it("loads neither YAML nor schema library when there is no file", () => {
@@ -165,12 +200,19 @@ describe("the address of the Ollama server", () => {
     const { ollama } = await settingsOf(input);
     return `${ollama.url} (${ollama.reason})`;
   };
-  const everything = { HOLDFAST_OLLAMA_URL: "http://holdfast:1", OLLAMA_HOST: "host:2", OLLAMA_BASE_URL: "http://base:3", NAMEL3SS_OLLAMA_BASE_URL: "http://namel3ss:4" };
+  const everything = {
+    HOLDFAST_OLLAMA_URL: "http://holdfast:1",
+    OLLAMA_HOST: "host:2",
+    OLLAMA_BASE_URL: "http://base:3",
+    NAMEL3SS_OLLAMA_BASE_URL: "http://namel3ss:4",
+  };
   const hostAndPort = "ollama: {host: gpu-01, port: 5}\n";
 
   it("S4.2 S4.7 1: what was written as ollama.url, a flag before a file", async () => {
     expect(await address({ env: everything, project: "ollama: {url: 'http://file:9/'}\n" })).toBe("http://file:9 (configs/holdfast.yaml:1)");
-    expect(await address({ env: everything, flags: { "ollama.url": "http://flag:8" }, project: "ollama: {url: 'http://file:9'}\n" })).toBe("http://flag:8 (--ollama.url)");
+    expect(await address({ env: everything, flags: { "ollama.url": "http://flag:8" }, project: "ollama: {url: 'http://file:9'}\n" })).toBe(
+      "http://flag:8 (--ollama.url)",
+    );
   });
 
   it("S4.1 S4.3 S4.8 K23 2: the variables, in one order", async () => {
@@ -215,7 +257,7 @@ describe("the address of the Ollama server", () => {
       "https://example.com:4321/": "https://example.com:4321",
       "example.com:56789/ollama": "http://example.com:56789/ollama",
       "ollama.com": "https://ollama.com",
-      "localhost": "http://localhost:11434",
+      localhost: "http://localhost:11434",
     };
     for (const [OLLAMA_HOST, url] of Object.entries(table)) expect(await address({ env: { OLLAMA_HOST } }), OLLAMA_HOST).toBe(`${url} (OLLAMA_HOST)`);
   });
@@ -229,8 +271,16 @@ describe("the address of the Ollama server", () => {
   });
 
   it("takes base URLs with a path, without a port, with https and with a trailing slash", async () => {
-    const table = { "http://localhost:11434/": "http://localhost:11434", "http://localhost": "http://localhost", "https://models.example.org/ollama//": "https://models.example.org/ollama", "localhost:11434": "http://localhost:11434", "http://0.0.0.0:11434": "http://127.0.0.1:11434", "http://[::]:1": "http://[::1]:1" };
-    for (const [OLLAMA_BASE_URL, url] of Object.entries(table)) expect(await address({ env: { OLLAMA_BASE_URL } }), OLLAMA_BASE_URL).toBe(`${url} (OLLAMA_BASE_URL)`);
+    const table = {
+      "http://localhost:11434/": "http://localhost:11434",
+      "http://localhost": "http://localhost",
+      "https://models.example.org/ollama//": "https://models.example.org/ollama",
+      "localhost:11434": "http://localhost:11434",
+      "http://0.0.0.0:11434": "http://127.0.0.1:11434",
+      "http://[::]:1": "http://[::1]:1",
+    };
+    for (const [OLLAMA_BASE_URL, url] of Object.entries(table))
+      expect(await address({ env: { OLLAMA_BASE_URL } }), OLLAMA_BASE_URL).toBe(`${url} (OLLAMA_BASE_URL)`);
   });
 
   it("SEC-20 refuses addresses with credentials and does not repeat them", async () => {
@@ -243,11 +293,16 @@ describe("the address of the Ollama server", () => {
   });
 
   it("never fails otherwise, whatever the variable says", async () => {
-    await fc.assert(fc.asyncProperty(fc.string({ unit: fc.constantFrom("a", "1", ":", "/", "[", "]", ".", "0", "@", "%", "?", "#", " ", "http", "://", "\\") }), async (OLLAMA_HOST) => {
-      const { settings, diagnostics } = await load({ env: { OLLAMA_HOST } });
-      expect(settings !== undefined || diagnostics.some(({ severity }) => severity === "error")).toBe(true);
-      if (settings !== undefined) expect(URL.canParse(settings.ollama.url)).toBe(true);
-    }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: fc.constantFrom("a", "1", ":", "/", "[", "]", ".", "0", "@", "%", "?", "#", " ", "http", "://", "\\") }),
+        async (OLLAMA_HOST) => {
+          const { settings, diagnostics } = await load({ env: { OLLAMA_HOST } });
+          expect(settings !== undefined || diagnostics.some(({ severity }) => severity === "error")).toBe(true);
+          if (settings !== undefined) expect(URL.canParse(settings.ollama.url)).toBe(true);
+        },
+      ),
+    );
   });
 
   it("S0.9 finds the store of a server on this machine, and none for a server elsewhere", async () => {
@@ -261,10 +316,21 @@ describe("the settings of the Hub", () => {
   const hub = async (env: Readonly<Record<string, string>>): Promise<Settings["huggingface"]> => (await settingsOf({ env })).huggingface;
 
   it("finds home, cache and token file as the Python client does", async () => {
-    expect(await hub({ XDG_CACHE_HOME: "/xdg" })).toMatchObject({ home: "/xdg/huggingface", cache: "/xdg/huggingface/hub", tokenFile: "/xdg/huggingface/token" });
-    expect(await hub({ XDG_CACHE_HOME: "/xdg", HF_HOME: "~/hf" })).toMatchObject({ home: "/home/ann/hf", cache: "/home/ann/hf/hub", tokenFile: "/home/ann/hf/token" });
+    expect(await hub({ XDG_CACHE_HOME: "/xdg" })).toMatchObject({
+      home: "/xdg/huggingface",
+      cache: "/xdg/huggingface/hub",
+      tokenFile: "/xdg/huggingface/token",
+    });
+    expect(await hub({ XDG_CACHE_HOME: "/xdg", HF_HOME: "~/hf" })).toMatchObject({
+      home: "/home/ann/hf",
+      cache: "/home/ann/hf/hub",
+      tokenFile: "/home/ann/hf/token",
+    });
     expect(await hub({ HF_HOME: "$DATA/hf", DATA: "/data", HUGGINGFACE_HUB_CACHE: "/old" })).toMatchObject({ home: "/data/hf", cache: "/old" });
-    expect(await hub({ HF_HUB_CACHE: "${DATA}/new", HUGGINGFACE_HUB_CACHE: "/old", DATA: "/data", HF_TOKEN_PATH: "/run/token" })).toMatchObject({ cache: "/data/new", tokenFile: "/run/token" });
+    expect(await hub({ HF_HUB_CACHE: "${DATA}/new", HUGGINGFACE_HUB_CACHE: "/old", DATA: "/data", HF_TOKEN_PATH: "/run/token" })).toMatchObject({
+      cache: "/data/new",
+      tokenFile: "/run/token",
+    });
     expect(await hub({ HF_HOME: "", HF_HUB_CACHE: "" })).toMatchObject({ home: "/home/ann/.cache/huggingface" });
   });
 

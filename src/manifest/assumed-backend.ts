@@ -7,8 +7,8 @@ import { validate } from "./validate.ts";
 const name = "ollama";
 
 /**
- * One Model manifest must be enough to begin with: when models come from Ollama and no Backend of that type is declared, the server of the settings is
- * taken, under the name `ollama`.
+ * One Model manifest must be enough to begin with: when models come from Ollama and no Backend of that type is declared, the server of the
+ * settings is taken, under the name `ollama`.
  */
 export function withAssumedOllama(project: Project, options: DecodeOptions): Project {
   const user = project.models.find(({ value }) => value.source.kind === "ollama");
@@ -17,6 +17,9 @@ export function withAssumedOllama(project: Project, options: DecodeOptions): Pro
   const written = validate("backend", { apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec: { type: "ollama" } });
   if ("errors" in written) return project;
   const { value } = decodeBackend(written.data, { name, labels: {}, annotations: {}, location: user.value.metadata.location }, options);
-  const assumed: Declared<Backend> = { value: options.ollamaStore === undefined ? value : { ...value, store: options.ollamaStore }, document: user.document };
+  const assumed: Declared<Backend> = {
+    value: options.ollamaStore === undefined ? value : { ...value, store: options.ollamaStore },
+    document: user.document,
+  };
   return { ...project, backends: [...project.backends, assumed] };
 }

@@ -21,10 +21,13 @@ function activeFindings(backend: Backend, project: Project): readonly Finding[] 
   const model = project.models.find((candidate) => nameOf(candidate) === name)?.value;
   if (model === undefined) {
     if (mayExist(project, "Model", name)) return [];
-    return [{ code: "backend.active-unknown", path, message: `no Model is called ${quote(name)}`, remedy: suggestion(name, project.models.map(nameOf)) }];
+    return [
+      { code: "backend.active-unknown", path, message: `no Model is called ${quote(name)}`, remedy: suggestion(name, project.models.map(nameOf)) },
+    ];
   }
   if (model.backend !== backend.metadata.name) {
-    const message = `model ${quote(name)} belongs to ${model.backend === undefined ? "no backend" : `backend ${quote(model.backend)}`}, not to this one`;
+    const owner = model.backend === undefined ? "no backend" : `backend ${quote(model.backend)}`;
+    const message = `model ${quote(name)} belongs to ${owner}, not to this one`;
     return [{ code: "backend.active-elsewhere", path, message, remedy: `add backend: ${backend.metadata.name} to the model, or name another model` }];
   }
   if (model.lifecycle.state !== "deprecated") return [];
@@ -43,7 +46,14 @@ function checkEndpoints(backends: readonly Declared<Backend>[]): readonly Diagno
       if (owner === undefined) owners.set(place, backend);
       if (owner === undefined || owner === backend) return [];
       const message = `${place} is already Backend ${quote(nameOf(owner))} (${whereOf(owner)})`;
-      return [diagnosticOf(backend.document, { code: "backend.same-endpoint", path: ["spec", key], message, remedy: "keep one of the two; several models can name the same Backend" })];
+      return [
+        diagnosticOf(backend.document, {
+          code: "backend.same-endpoint",
+          path: ["spec", key],
+          message,
+          remedy: "keep one of the two; several models can name the same Backend",
+        }),
+      ];
     });
   });
 }

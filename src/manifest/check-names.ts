@@ -44,7 +44,16 @@ function checkAliases(models: readonly Declared<Model>[]): readonly Diagnostic[]
         return [];
       }
       const path = ["spec", "aliases", index];
-      if (owner === model) return [diagnosticOf(model.document, { severity: "warning", code: "model.alias-of-itself", path, message: `the alias ${quote(alias)} is already a name of this model`, remedy: "remove it" })];
+      if (owner === model)
+        return [
+          diagnosticOf(model.document, {
+            severity: "warning",
+            code: "model.alias-of-itself",
+            path,
+            message: `the alias ${quote(alias)} is already a name of this model`,
+            remedy: "remove it",
+          }),
+        ];
       const message = `the alias ${quote(alias)} already leads to model ${quote(nameOf(owner))} (${whereOf(owner)})`;
       return [diagnosticOf(model.document, { code: "model.alias-clash", path, message, remedy: "choose another alias" })];
     }),

@@ -44,15 +44,37 @@ function sharedPlace(model: Declared<Model>, other: Declared<Model>): readonly D
   const [mine, theirs] = [model.value.source, other.value.source];
   if (mine.kind === "ollama" && theirs.kind === "ollama" && isCaseTwin(mine.model, theirs.model)) {
     const message = `${quote(mine.model)} and ${quote(theirs.model)} of ${where} differ only in case, which Ollama ignores`;
-    return [diagnosticOf(model.document, { code: "source.ollama-case-twin", path: [...path, "ollama", "model"], message, remedy: `write ${theirs.model}, or remove one of the two` })];
+    return [
+      diagnosticOf(model.document, {
+        code: "source.ollama-case-twin",
+        path: [...path, "ollama", "model"],
+        message,
+        remedy: `write ${theirs.model}, or remove one of the two`,
+      }),
+    ];
   }
   if (isFolder(mine) && canonicalJson(mine) !== canonicalJson(theirs)) {
-    return [diagnosticOf(model.document, { code: "source.shared-dir", path, message: `the folder already belongs to ${where}, with another content`, remedy: "give each model a folder of its own" })];
+    return [
+      diagnosticOf(model.document, {
+        code: "source.shared-dir",
+        path,
+        message: `the folder already belongs to ${where}, with another content`,
+        remedy: "give each model a folder of its own",
+      }),
+    ];
   }
   const differing = differences(model.value, other.value);
   if (differing.length === 0) return [];
   const message = `the same bytes are declared by ${where} with another ${differing.join(", ")}`;
-  return [diagnosticOf(model.document, { severity: "warning", code: "source.shared", path, message, remedy: "make the two agree, or declare one model with aliases" })];
+  return [
+    diagnosticOf(model.document, {
+      severity: "warning",
+      code: "source.shared",
+      path,
+      message,
+      remedy: "make the two agree, or declare one model with aliases",
+    }),
+  ];
 }
 
 function isCaseTwin(a: string, b: string): boolean {
@@ -86,7 +108,9 @@ function nestedDirs(models: readonly Declared<Model>[]): readonly Diagnostic[] {
   });
   const owners = new Map(dirs.map(({ model, dir }) => [dir, model]));
   return dirs.flatMap(({ model, dir }) => {
-    const outer = parentsOf(dir).map((parent) => owners.get(parent)).find((owner) => owner !== undefined);
+    const outer = parentsOf(dir)
+      .map((parent) => owners.get(parent))
+      .find((owner) => owner !== undefined);
     if (outer === undefined) return [];
     const message = `the folder lies inside that of model ${quote(nameOf(outer))} (${whereOf(outer)})`;
     return [diagnosticOf(model.document, { code: "source.nested-dir", path: ["spec", "source"], message, remedy: "put the two side by side" })];

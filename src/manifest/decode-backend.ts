@@ -8,7 +8,13 @@ import { quote } from "./quote.ts";
 import { resolveDir } from "./resolve-dir.ts";
 import type { WrittenActivation, WrittenBackend, WrittenSpec } from "./written/backend.ts";
 
-const defaultPorts: Readonly<Record<BackendType, number | undefined>> = { ollama: 11434, vllm: 24001, lmdeploy: 24001, gguf: 8080, openai: undefined };
+const defaultPorts: Readonly<Record<BackendType, number | undefined>> = {
+  ollama: 11434,
+  vllm: 24001,
+  lmdeploy: 24001,
+  gguf: 8080,
+  openai: undefined,
+};
 
 /** Decodes a Backend that its schema has accepted. */
 export function decodeBackend(written: WrittenBackend, metadata: Metadata, options: DecodeOptions): Decoded<Backend> {
@@ -17,11 +23,23 @@ export function decodeBackend(written: WrittenBackend, metadata: Metadata, optio
   const url = decodeUrl(spec, options, findings);
   const store = decodeStore(spec, options, findings);
   if (spec.active !== undefined && !isEngine(spec.type)) {
-    findings.push({ code: "backend.active-not-single", path: ["spec", "active"], at: "key", message: `a backend of type ${spec.type} serves many models; active is for those that serve one`, remedy: "remove active" });
+    findings.push({
+      code: "backend.active-not-single",
+      path: ["spec", "active"],
+      at: "key",
+      message: `a backend of type ${spec.type} serves many models; active is for those that serve one`,
+      remedy: "remove active",
+    });
   }
   const endpoint = spec.active === undefined || !isEngine(spec.type) || url === undefined ? undefined : endpointOf({ url });
   if (endpoint !== undefined && "problem" in endpoint) {
-    findings.push({ code: "backend.active-endpoint", path: ["spec", "active"], at: "key", message: `the server cannot be started here: ${endpoint.problem}`, remedy: "write host and port instead of url, or remove active" });
+    findings.push({
+      code: "backend.active-endpoint",
+      path: ["spec", "active"],
+      at: "key",
+      message: `the server cannot be started here: ${endpoint.problem}`,
+      remedy: "write host and port instead of url, or remove active",
+    });
   }
   const value: Backend = {
     kind: "Backend",
@@ -51,10 +69,22 @@ function decodeActivation(written: WrittenActivation, findings: Finding[]): Back
 function decodeUrl(spec: WrittenSpec, options: DecodeOptions, findings: Finding[]): string | undefined {
   const { type, url, host, port, store } = spec;
   if (url !== undefined) {
-    if (host !== undefined || port !== undefined) findings.push({ code: "backend.url-twice", path: ["spec", host === undefined ? "port" : "host"], at: "key", message: "url already says host and port", remedy: "keep either url, or host and port" });
+    if (host !== undefined || port !== undefined)
+      findings.push({
+        code: "backend.url-twice",
+        path: ["spec", host === undefined ? "port" : "host"],
+        at: "key",
+        message: "url already says host and port",
+        remedy: "keep either url, or host and port",
+      });
     const checked = checkedUrl(url);
     if ("url" in checked) return checked.url;
-    findings.push({ code: "backend.url", path: ["spec", "url"], message: `${quote(url)} ${checked.problem}`, remedy: "write http:// or https://, the host and the port, for example http://localhost:11434" });
+    findings.push({
+      code: "backend.url",
+      path: ["spec", "url"],
+      message: `${quote(url)} ${checked.problem}`,
+      remedy: "write http:// or https://, the host and the port, for example http://localhost:11434",
+    });
     return undefined;
   }
   if (host !== undefined || port !== undefined) {
@@ -72,7 +102,8 @@ function decodeUrl(spec: WrittenSpec, options: DecodeOptions, findings: Finding[
 function decodeStore(spec: WrittenSpec, options: DecodeOptions, findings: Finding[]): string | undefined {
   if (spec.store === undefined) return undefined;
   const path = ["spec", "store"];
-  if (spec.type !== "ollama") findings.push({ code: "backend.store", path, at: "key", message: `a backend of type ${spec.type} has no store`, remedy: "remove store" });
+  if (spec.type !== "ollama")
+    findings.push({ code: "backend.store", path, at: "key", message: `a backend of type ${spec.type} has no store`, remedy: "remove store" });
   const resolved = resolveDir(spec.store, options);
   if ("dir" in resolved) return resolved.dir;
   findings.push({ code: "path.unknown-home", path, message: `${quote(spec.store)} ${resolved.problem}`, remedy: resolved.remedy });

@@ -31,7 +31,13 @@ export interface Decoded<T> {
 /** Milliseconds of a duration that the schema has accepted; too long for a timer is a finding. */
 export function timer(text: string, path: readonly Segment[], findings: Finding[]): Milliseconds {
   const ms = milliseconds(text);
-  if (ms > longestTimer) findings.push({ code: "duration.too-long", path, message: `${text} is longer than the 24 days that can be waited for`, remedy: "write a shorter time" });
+  if (ms > longestTimer)
+    findings.push({
+      code: "duration.too-long",
+      path,
+      message: `${text} is longer than the 24 days that can be waited for`,
+      remedy: "write a shorter time",
+    });
   return ms;
 }
 

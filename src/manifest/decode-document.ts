@@ -39,17 +39,34 @@ const kinds: readonly Kind[] = ["Model", "Role", "Backend", "Policy"];
 export function decodeDocument(document: YamlDocument, folder: "manifests" | "policies", options: DecodeOptions): DocumentResult {
   const { value } = document;
   if (value === null || value === undefined) {
-    return only(document, { severity: "note", code: "yaml.empty-document", path: [], message: "the document is empty and declares nothing", remedy: "remove the extra --- line, or the file" });
+    return only(document, {
+      severity: "note",
+      code: "yaml.empty-document",
+      path: [],
+      message: "the document is empty and declares nothing",
+      remedy: "remove the extra --- line, or the file",
+    });
   }
   if (typeof value !== "object" || Array.isArray(value)) {
-    return only(document, { code: "manifest.not-a-mapping", path: [], message: "a manifest is a mapping with apiVersion, kind, metadata and spec", remedy: "start with apiVersion: holdfast.dev/v1" });
+    return only(document, {
+      code: "manifest.not-a-mapping",
+      path: [],
+      message: "a manifest is a mapping with apiVersion, kind, metadata and spec",
+      remedy: "start with apiVersion: holdfast.dev/v1",
+    });
   }
   const written: unknown = "kind" in value ? value.kind : undefined;
   const kind = kinds.find((candidate) => candidate === written);
   if (kind === undefined) return only(document, kindFinding(written));
   if ((kind === "Policy") !== (folder === "policies")) {
-    const message = kind === "Policy" ? "policies are read only from the folder of the policies" : `a ${kind} is not read from the folder of the policies`;
-    return only(document, { code: "manifest.folder", path: ["kind"], message, remedy: kind === "Policy" ? "move the document to policies/" : "move the document to manifests/" });
+    const message =
+      kind === "Policy" ? "policies are read only from the folder of the policies" : `a ${kind} is not read from the folder of the policies`;
+    return only(document, {
+      code: "manifest.folder",
+      path: ["kind"],
+      message,
+      remedy: kind === "Policy" ? "move the document to policies/" : "move the document to manifests/",
+    });
   }
   return decodeKind(kind, document, options);
 }
@@ -59,7 +76,8 @@ function only(document: YamlDocument, finding: Finding): DocumentResult {
 }
 
 function kindFinding(written: unknown): Finding {
-  if (written === undefined) return { code: "schema.missing-key", path: [], message: "kind is missing", remedy: `add kind: with one of ${kinds.join(", ")}` };
+  if (written === undefined)
+    return { code: "schema.missing-key", path: [], message: "kind is missing", remedy: `add kind: with one of ${kinds.join(", ")}` };
   return { code: "manifest.kind", path: ["kind"], message: `there is no kind ${quote(written)}`, remedy: suggestion(String(written), kinds) };
 }
 

@@ -53,22 +53,55 @@ function decodeLaunch(written: WrittenLaunch, options: DecodeOptions): Decoded<M
   if (written.chatTemplate === undefined) return { value: base, findings: [] };
   const resolved = resolveDir(written.chatTemplate, options);
   if ("dir" in resolved) return { value: { ...base, chatTemplate: resolved.dir }, findings: [] };
-  return { value: base, findings: [{ code: "path.unknown-home", path: ["spec", "launch", "chatTemplate"], message: `${quote(written.chatTemplate)} ${resolved.problem}`, remedy: resolved.remedy }] };
+  return {
+    value: base,
+    findings: [
+      {
+        code: "path.unknown-home",
+        path: ["spec", "launch", "chatTemplate"],
+        message: `${quote(written.chatTemplate)} ${resolved.problem}`,
+        remedy: resolved.remedy,
+      },
+    ],
+  };
 }
 
 function ownFindings(model: Model, written: WrittenModel): readonly Finding[] {
   const findings: Finding[] = [];
   const { name } = model.metadata;
-  if (name === "none") findings.push({ code: "model.reserved-name", path: ["metadata", "name"], message: "a model cannot be called none: Backend.active uses the word for no model", remedy: "choose another name" });
+  if (name === "none")
+    findings.push({
+      code: "model.reserved-name",
+      path: ["metadata", "name"],
+      message: "a model cannot be called none: Backend.active uses the word for no model",
+      remedy: "choose another name",
+    });
   const roles = model.roles.map(({ role }) => role);
   const twice = roles.find((role, index) => roles.indexOf(role) !== index);
-  if (twice !== undefined) findings.push({ code: "model.role-twice", path: ["spec", "roles", roles.lastIndexOf(twice)], message: `the role ${quote(twice)} is claimed twice`, remedy: "keep the one with the priority you want" });
+  if (twice !== undefined)
+    findings.push({
+      code: "model.role-twice",
+      path: ["spec", "roles", roles.lastIndexOf(twice)],
+      message: `the role ${quote(twice)} is claimed twice`,
+      remedy: "keep the one with the priority you want",
+    });
   const { purgeAfter, replacedBy, state } = model.lifecycle;
   if (state === "active" && (purgeAfter !== undefined || replacedBy !== undefined)) {
-    findings.push({ severity: "warning", code: "model.lifecycle-idle", path: ["spec", "lifecycle"], message: "replacedBy and purgeAfter have no effect while the state is active", remedy: "add state: deprecated" });
+    findings.push({
+      severity: "warning",
+      code: "model.lifecycle-idle",
+      path: ["spec", "lifecycle"],
+      message: "replacedBy and purgeAfter have no effect while the state is active",
+      remedy: "add state: deprecated",
+    });
   }
   if (written.spec.lock.required && model.source.kind === "remote") {
-    findings.push({ code: "model.lock-remote", path: ["spec", "lock", "required"], message: "a remote model has no bytes here that could be locked", remedy: "remove lock.required" });
+    findings.push({
+      code: "model.lock-remote",
+      path: ["spec", "lock", "required"],
+      message: "a remote model has no bytes here that could be locked",
+      remedy: "remove lock.required",
+    });
   }
   return findings;
 }

@@ -25,7 +25,10 @@ export function decodeSource(written: WrittenSource, options: DecodeOptions): De
 function decodeOllama(model: string): Decoded<ModelSource> {
   const parsed = parseOllamaName(model);
   const path = [...at, "ollama", "model"];
-  const findings = "name" in parsed ? [] : [{ code: "source.ollama-name", path, message: `${quote(model)} is not a name that Ollama takes: ${parsed.problem}`, remedy: parsed.remedy }];
+  const findings =
+    "name" in parsed
+      ? []
+      : [{ code: "source.ollama-name", path, message: `${quote(model)} is not a name that Ollama takes: ${parsed.problem}`, remedy: parsed.remedy }];
   return { value: { kind: "ollama", model }, findings };
 }
 
@@ -34,11 +37,18 @@ function decodeHuggingface(written: WrittenHuggingface, options: DecodeOptions):
   const path = [...at, "huggingface"];
   const findings: Finding[] = [...repoFindings(repo), ...revisionFindings(revision)];
   if (layout === "cache" && written.dir !== undefined) {
-    findings.push({ code: "source.dir-with-cache", path: [...path, "dir"], at: "key", message: "dir has no meaning with layout cache", remedy: "add layout: dir, or remove dir" });
+    findings.push({
+      code: "source.dir-with-cache",
+      path: [...path, "dir"],
+      at: "key",
+      message: "dir has no meaning with layout cache",
+      remedy: "add layout: dir, or remove dir",
+    });
   }
   const base = { kind: "huggingface", repo, revision, include, exclude } as const;
   if (layout === "cache") return { value: { ...base, layout }, findings };
-  const dir = written.dir === undefined ? join(options.defaultModelsDir, ...repo.split("/")) : ownDir(written.dir, [...path, "dir"], options, findings);
+  const dir =
+    written.dir === undefined ? join(options.defaultModelsDir, ...repo.split("/")) : ownDir(written.dir, [...path, "dir"], options, findings);
   return { value: { ...base, layout, dir }, findings };
 }
 
@@ -49,7 +59,8 @@ function ownDir(text: string, path: readonly Segment[], options: DecodeOptions, 
     return text;
   }
   const reason = dangerousDirReason(resolved.dir, options);
-  if (reason !== undefined) findings.push({ code: "path.dangerous", path, message: `${quote(text)} ${reason}`, remedy: "use a folder of its own for each model" });
+  if (reason !== undefined)
+    findings.push({ code: "path.dangerous", path, message: `${quote(text)} ${reason}`, remedy: "use a folder of its own for each model" });
   return resolved.dir;
 }
 
@@ -63,7 +74,23 @@ function repoFindings(repo: string): readonly Finding[] {
 function revisionFindings(revision: string): readonly Finding[] {
   const path = [...at, "huggingface", "revision"];
   const reason = revisionProblem(revision);
-  if (reason !== undefined) return [{ code: "source.hub-revision", path, message: `the revision ${quote(revision)} ${reason}`, remedy: "write a branch, a tag or the 40 digits of a commit" }];
+  if (reason !== undefined)
+    return [
+      {
+        code: "source.hub-revision",
+        path,
+        message: `the revision ${quote(revision)} ${reason}`,
+        remedy: "write a branch, a tag or the 40 digits of a commit",
+      },
+    ];
   if (!/^[0-9a-f]{7,39}$/.test(revision)) return [];
-  return [{ severity: "warning", code: "source.short-commit", path, message: `the revision ${quote(revision)} looks like a shortened commit, which the Hub does not resolve`, remedy: "write all 40 digits" }];
+  return [
+    {
+      severity: "warning",
+      code: "source.short-commit",
+      path,
+      message: `the revision ${quote(revision)} looks like a shortened commit, which the Hub does not resolve`,
+      remedy: "write all 40 digits",
+    },
+  ];
 }

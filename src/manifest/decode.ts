@@ -50,7 +50,8 @@ function readAll<F extends "manifests" | "policies">(files: readonly TextFile[],
 function collect(results: readonly DocumentResult[], complete: boolean): Project {
   const declared = results.flatMap((result) => (result.declared === undefined ? [] : [result.declared]));
   const broken = new Map<Kind, Set<string>>();
-  for (const { brokenName } of results) if (brokenName !== undefined) broken.set(brokenName.kind, (broken.get(brokenName.kind) ?? new Set()).add(brokenName.name));
+  for (const { brokenName } of results)
+    if (brokenName !== undefined) broken.set(brokenName.kind, (broken.get(brokenName.kind) ?? new Set()).add(brokenName.name));
   return {
     models: declared.flatMap((item) => (item.kind === "Model" ? [item] : [])),
     roles: declared.flatMap((item) => (item.kind === "Role" ? [item] : [])),

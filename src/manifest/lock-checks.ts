@@ -18,10 +18,18 @@ export function lockEntryFindings(entry: LockEntry): readonly EntryFinding[] {
 function digestFindings(entry: LockEntry): readonly EntryFinding[] {
   const findings: EntryFinding[] = [];
   if (contentDigest(entry.artifacts) !== entry.contentDigest) {
-    findings.push({ code: "lock.content-digest", path: ["contentDigest"], message: `the artifacts of ${quote(entry.name)} do not have this content digest: the lock file was changed by hand or in a merge` });
+    findings.push({
+      code: "lock.content-digest",
+      path: ["contentDigest"],
+      message: `the artifacts of ${quote(entry.name)} do not have this content digest: the lock file was changed by hand or in a merge`,
+    });
   }
   if (aggregateSha256(entry.artifacts) !== entry.aggregateSha256) {
-    findings.push({ code: "lock.aggregate", path: ["aggregateSha256"], message: `the artifacts of ${quote(entry.name)} do not have this aggregate: the lock file was changed by hand or in a merge` });
+    findings.push({
+      code: "lock.aggregate",
+      path: ["aggregateSha256"],
+      message: `the artifacts of ${quote(entry.name)} do not have this aggregate: the lock file was changed by hand or in a merge`,
+    });
   }
   return findings;
 }
@@ -31,7 +39,9 @@ function artifactFindings(entry: LockEntry): readonly EntryFinding[] {
   return entry.artifacts.flatMap((artifact, index) => {
     const problem = seen.has(artifact.path) ? "is listed twice" : artifactProblem(artifact, entry.source.kind);
     seen.add(artifact.path);
-    return problem === undefined ? [] : [{ code: "lock.artifact", path: ["artifacts", index, "path"], message: `the artifact ${quote(artifact.path)} ${problem}` }];
+    return problem === undefined
+      ? []
+      : [{ code: "lock.artifact", path: ["artifacts", index, "path"], message: `the artifact ${quote(artifact.path)} ${problem}` }];
   });
 }
 
@@ -46,13 +56,19 @@ function sourceFindings({ source, artifacts }: LockEntry): readonly EntryFinding
   if (source.kind === "huggingface") {
     const revision = revisionProblem(source.revision);
     return [
-      ...(isHubRepo(source.repo) ? [] : [{ code: "lock.source", path: [...path, "repo"], message: `${quote(source.repo)} is not a repository of the Hub` }]),
-      ...(revision === undefined ? [] : [{ code: "lock.source", path: [...path, "revision"], message: `the revision ${quote(source.revision)} ${revision}` }]),
+      ...(isHubRepo(source.repo)
+        ? []
+        : [{ code: "lock.source", path: [...path, "repo"], message: `${quote(source.repo)} is not a repository of the Hub` }]),
+      ...(revision === undefined
+        ? []
+        : [{ code: "lock.source", path: [...path, "revision"], message: `the revision ${quote(source.revision)} ${revision}` }]),
     ];
   }
   const parsed = parseOllamaName(source.model);
   const canonical = "name" in parsed && canonicalOllamaName(parsed.name) === source.model;
-  const name = canonical ? [] : [{ code: "lock.source", path: [...path, "model"], message: `${quote(source.model)} is not a full Ollama name, host/namespace/model:tag` }];
+  const name = canonical
+    ? []
+    : [{ code: "lock.source", path: [...path, "model"], message: `${quote(source.model)} is not a full Ollama name, host/namespace/model:tag` }];
   if (sha256(source.manifest) !== source.manifestDigest) {
     return [...name, { code: "lock.manifest-digest", path: [...path, "manifest"], message: "the manifest text does not have this digest" }];
   }

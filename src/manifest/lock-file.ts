@@ -34,7 +34,13 @@ export function decodeLock(file: TextFile | undefined): DecodedLock {
   const { documents, diagnostics } = readYaml(file, lockLimits);
   const [document, second] = documents;
   if (diagnostics.length > 0 || document === undefined) return { lock: empty, diagnostics };
-  if (second !== undefined) return { lock: empty, diagnostics: [diagnosticOf(second, { code: "lock.documents", path: [], message: "a lock file is one document", remedy: "restore the file from Git" })] };
+  if (second !== undefined)
+    return {
+      lock: empty,
+      diagnostics: [
+        diagnosticOf(second, { code: "lock.documents", path: [], message: "a lock file is one document", remedy: "restore the file from Git" }),
+      ],
+    };
   return decodeDocument(document);
 }
 
@@ -48,7 +54,11 @@ function decodeOwnForm(text: string): LockFile | undefined {
 }
 
 function decodeDocument(document: YamlDocument): DecodedLock {
-  if (document.value === null) return { lock: empty, diagnostics: [diagnosticOf(document, { severity: "note", code: "yaml.empty-document", path: [], message: "the lock file is empty" })] };
+  if (document.value === null)
+    return {
+      lock: empty,
+      diagnostics: [diagnosticOf(document, { severity: "note", code: "yaml.empty-document", path: [], message: "the lock file is empty" })],
+    };
   const checked = validate("lock", document.value);
   const findings = "errors" in checked ? schemaFindings(document, checked.errors) : contentFindings(checked.data);
   const diagnostics = sortDiagnostics(findings.map((finding) => diagnosticOf(document, finding)));
@@ -56,7 +66,9 @@ function decodeDocument(document: YamlDocument): DecodedLock {
 }
 
 function contentFindings(written: WrittenLock): readonly Finding[] {
-  const own = written.models.flatMap((entry, index) => lockEntryFindings(decodeEntry(entry)).map((finding) => ({ ...finding, path: ["models", index, ...finding.path] })));
+  const own = written.models.flatMap((entry, index) =>
+    lockEntryFindings(decodeEntry(entry)).map((finding) => ({ ...finding, path: ["models", index, ...finding.path] })),
+  );
   return [...own, ...duplicateFindings(written.models)];
 }
 
@@ -67,12 +79,21 @@ function duplicateFindings(models: readonly WrittenEntry[]): readonly Finding[] 
       seen.add(name);
       return [];
     }
-    return [{ code: "lock.duplicate-name", path: ["models", index, "name"], message: `${quote(name)} is locked twice`, remedy: `remove one of the two, or run \`holdfast lock ${name}\`` }];
+    return [
+      {
+        code: "lock.duplicate-name",
+        path: ["models", index, "name"],
+        message: `${quote(name)} is locked twice`,
+        remedy: `remove one of the two, or run \`holdfast lock ${name}\``,
+      },
+    ];
   });
 }
 
 function decodeWritten(written: WrittenLock): LockFile {
-  const entries = written.models.map(decodeEntry).map((entry) => ({ ...entry, artifacts: entry.artifacts.toSorted((a, b) => compareText(a.path, b.path)) }));
+  const entries = written.models
+    .map(decodeEntry)
+    .map((entry) => ({ ...entry, artifacts: entry.artifacts.toSorted((a, b) => compareText(a.path, b.path)) }));
   return { version: 1, entries: entries.toSorted((a, b) => compareText(a.name, b.name)) };
 }
 
@@ -92,14 +113,20 @@ export function lockMismatches(desired: DesiredState, lock: LockFile): readonly 
   const models = desired.models.flatMap((model): readonly Diagnostic[] => {
     const { name, location } = model.metadata;
     const entry = lockEntryOf(lock, name);
-    const problem = entry === undefined ? (model.lock.required ? "it must be locked and is missing from the lock file" : undefined) : lockMismatch(model, entry);
+    const problem =
+      entry === undefined ? (model.lock.required ? "it must be locked and is missing from the lock file" : undefined) : lockMismatch(model, entry);
     if (problem === undefined) return [];
     const code = entry === undefined ? "lock.missing" : "lock.mismatch";
     return [{ severity: "error", code, message: `model ${quote(name)}: ${problem}`, location, remedy: `run \`holdfast lock ${name}\`` }];
   });
   const orphans = lock.entries
     .filter((entry) => !declared.has(entry.name))
-    .map((entry): Diagnostic => ({ severity: "error", code: "lock.orphan", message: `${quote(entry.name)} is in the lock file, but no Model is called that`, remedy: `run \`holdfast unlock ${entry.name}\`` }));
+    .map((entry): Diagnostic => ({
+      severity: "error",
+      code: "lock.orphan",
+      message: `${quote(entry.name)} is in the lock file, but no Model is called that`,
+      remedy: `run \`holdfast unlock ${entry.name}\``,
+    }));
   return [...sortDiagnostics(models), ...orphans];
 }
 
@@ -156,7 +183,10 @@ function list(items: readonly string[]): string {
 
 /** A JSON string in which everything that YAML or an editor could change is escaped. */
 function text(value: string): string {
-  return JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Manifests are JSON in one line as a rule: in single quotes they need no backslashes. */

@@ -20,11 +20,18 @@ export function decodePlan(text: string): Plan {
   const checked = validate("plan", value);
   if ("errors" in checked) {
     const [first] = checked.errors;
-    throw failed("invalid-input", `read the plan file: ${placeText(instanceSegments(first?.instancePath ?? ""))} ${first?.message ?? "is not accepted"}`, { remedy: makeAnew });
+    throw failed(
+      "invalid-input",
+      `read the plan file: ${placeText(instanceSegments(first?.instancePath ?? ""))} ${first?.message ?? "is not accepted"}`,
+      { remedy: makeAnew },
+    );
   }
   const plan: Plan = checked.data;
   const { digest, ...body } = plan;
-  if (planDigest(body) !== digest) throw failed("invalid-input", "read the plan file: its content does not have the digest that it names, so it was changed after it was saved", { remedy: makeAnew });
+  if (planDigest(body) !== digest)
+    throw failed("invalid-input", "read the plan file: its content does not have the digest that it names, so it was changed after it was saved", {
+      remedy: makeAnew,
+    });
   return plan;
 }
 
@@ -42,5 +49,7 @@ function checkVersion(value: unknown): void {
   const version = typeof value === "object" && value !== null && "formatVersion" in value ? value.formatVersion : undefined;
   if (version === "1.0") return;
   if (typeof version !== "string") throw failed("invalid-input", "read the plan file: it names no format version", { remedy: makeAnew });
-  throw failed("invalid-input", `read the plan file: it has format version ${version.slice(0, 20)}, this Holdfast reads 1.0`, { remedy: "apply it with the Holdfast that made it, or make the plan again" });
+  throw failed("invalid-input", `read the plan file: it has format version ${version.slice(0, 20)}, this Holdfast reads 1.0`, {
+    remedy: "apply it with the Holdfast that made it, or make the plan again",
+  });
 }

@@ -18,7 +18,16 @@ const maxAliases = 100;
 const maxSyntaxErrors = 20;
 /** The lexer announces the text of a plain or block scalar with this character. */
 const scalarMark = "\u001f";
-const options = { version: "1.2", schema: "core", merge: false, uniqueKeys: false, stringKeys: true, resolveKnownTags: false, prettyErrors: false, logLevel: "silent" } as const;
+const options = {
+  version: "1.2",
+  schema: "core",
+  merge: false,
+  uniqueKeys: false,
+  stringKeys: true,
+  resolveKnownTags: false,
+  prettyErrors: false,
+  logLevel: "silent",
+} as const;
 
 type Stop = { readonly code: string; readonly offset: number; readonly message: string; readonly remedy: string };
 
@@ -40,7 +49,9 @@ export function readYaml(file: TextFile, limits: YamlLimits): YamlFile {
   const diagnostics: Diagnostic[] = [];
   for (const document of new Composer<ParsedNode>(options).compose(scanned.tokens, true, file.text.length)) {
     const problems = [...syntaxProblems(document), ...treeProblems(document, lines)];
-    diagnostics.push(...problems.map(({ offset, ...rest }) => ({ severity: "error" as const, ...rest, location: locationOf(file.path, lines, offset) })));
+    diagnostics.push(
+      ...problems.map(({ offset, ...rest }) => ({ severity: "error" as const, ...rest, location: locationOf(file.path, lines, offset) })),
+    );
     if (problems.length > 0) continue;
     const value = plainValue(document);
     if ("problem" in value) diagnostics.push({ severity: "error", ...value.problem, location: locationOf(file.path, lines, document.range[0]) });
@@ -54,12 +65,22 @@ function scan(text: string, limits: YamlLimits, lines: LineCounter): { readonly 
   lines.addNewLine(0);
   const bytes = Buffer.byteLength(text);
   if (bytes > limits.bytes) {
-    return { stop: { code: "yaml.too-large", offset: 0, message: `the file has ${bytes} bytes; at most ${limits.bytes} are read`, remedy: "split it into several files" } };
+    return {
+      stop: {
+        code: "yaml.too-large",
+        offset: 0,
+        message: `the file has ${bytes} bytes; at most ${limits.bytes} are read`,
+        remedy: "split it into several files",
+      },
+    };
   }
   const conflict = text.search(/^<{7} /m);
   if (conflict >= 0) {
-    for (let newline = text.indexOf("\n"); newline >= 0 && newline < conflict; newline = text.indexOf("\n", newline + 1)) lines.addNewLine(newline + 1);
-    return { stop: { code: "yaml.merge-conflict", offset: conflict, message: "the file has an unresolved merge conflict", remedy: "resolve it in Git" } };
+    for (let newline = text.indexOf("\n"); newline >= 0 && newline < conflict; newline = text.indexOf("\n", newline + 1))
+      lines.addNewLine(newline + 1);
+    return {
+      stop: { code: "yaml.merge-conflict", offset: conflict, message: "the file has an unresolved merge conflict", remedy: "resolve it in Git" },
+    };
   }
   const parser = new Parser(lines.addNewLine);
   const counts = { nodes: 0, values: 0, aliases: 0 };
@@ -83,7 +104,11 @@ function count(lexeme: string, counts: { nodes: number; values: number; aliases:
   if (lexeme === scalarMark || (lexeme.length === 1 && "-?[{".includes(first)) || "*'\"|>".includes(first)) counts.nodes++;
 }
 
-function exceeded(limits: YamlLimits, counts: { readonly nodes: number; readonly values: number; readonly aliases: number }, parser: Parser): Stop | undefined {
+function exceeded(
+  limits: YamlLimits,
+  counts: { readonly nodes: number; readonly values: number; readonly aliases: number },
+  parser: Parser,
+): Stop | undefined {
   const { offset } = parser;
   if (Math.max(counts.nodes, counts.values) > limits.nodes) {
     return { code: "yaml.too-many-nodes", offset, message: `the file has more than ${limits.nodes} values`, remedy: "split it into several files" };
@@ -91,7 +116,12 @@ function exceeded(limits: YamlLimits, counts: { readonly nodes: number; readonly
   // The parser's stack holds the document, one entry for each open collection and, last, the scalar being read.
   const top = parser.stack.at(-1);
   if (parser.stack.length - (top !== undefined && "items" in top ? 1 : 2) > limits.depth) {
-    return { code: "yaml.too-deep", offset, message: `lists and mappings are nested more than ${limits.depth} deep`, remedy: "no manifest needs that; close the brackets or check the indentation" };
+    return {
+      code: "yaml.too-deep",
+      offset,
+      message: `lists and mappings are nested more than ${limits.depth} deep`,
+      remedy: "no manifest needs that; close the brackets or check the indentation",
+    };
   }
   if (counts.aliases > maxAliases) {
     return { code: "yaml.too-many-aliases", offset, message: `the file has more than ${maxAliases} aliases`, remedy: "write the values out" };
@@ -101,7 +131,12 @@ function exceeded(limits: YamlLimits, counts: { readonly nodes: number; readonly
 
 function directive(token: CST.Token | undefined): Stop | undefined {
   if (token?.type !== "directive") return undefined;
-  return { code: "yaml.directive", offset: token.offset, message: "a line starting with % changes how YAML is read and is not accepted", remedy: "remove the line; files are YAML 1.2" };
+  return {
+    code: "yaml.directive",
+    offset: token.offset,
+    message: "a line starting with % changes how YAML is read and is not accepted",
+    remedy: "remove the line; files are YAML 1.2",
+  };
 }
 
 function syntaxProblems(document: Document.Parsed): readonly Stop[] {

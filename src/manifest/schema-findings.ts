@@ -42,7 +42,9 @@ function isConsequence(error: ErrorObject, errors: readonly ErrorObject[]): bool
   if (keyword === "propertyNames") return true;
   if (keyword === "minLength") return errors.some((other) => other.keyword === "pattern" && other.instancePath === instancePath);
   if (keyword === "maxProperties") return errors.some((other) => other.keyword === "additionalProperties" && other.instancePath === instancePath);
-  const union = errors.find((other) => other.keyword === "anyOf" && (instancePath === other.instancePath || instancePath.startsWith(`${other.instancePath}/`)));
+  const union = errors.find(
+    (other) => other.keyword === "anyOf" && (instancePath === other.instancePath || instancePath.startsWith(`${other.instancePath}/`)),
+  );
   if (union === undefined) return false;
   const object = typeof union.data === "object" && union.data !== null;
   if (keyword === "anyOf") return object || typeof union.data === "string";
@@ -54,7 +56,12 @@ function explainType(error: ErrorObject, path: readonly Segment[], document: Yam
   const written = document.written(path);
   const value: unknown = error.data;
   const base = { code: "schema.type", path } as const;
-  if (value === null) return { ...base, message: `${placeText(path)} is empty; it must be ${wanted}`, remedy: written === "~" ? "YAML reads a bare ~ as nothing: write \"~\", in quotes" : "write a value, or remove the key" };
+  if (value === null)
+    return {
+      ...base,
+      message: `${placeText(path)} is empty; it must be ${wanted}`,
+      remedy: written === "~" ? 'YAML reads a bare ~ as nothing: write "~", in quotes' : "write a value, or remove the key",
+    };
   if (wanted.startsWith("text") && (typeof value === "number" || typeof value === "boolean")) {
     const text = written ?? String(value);
     const read = `${typeof value === "number" ? "the number" : "the truth value"} ${String(value)}`;
@@ -98,7 +105,13 @@ function explainUnknownKey(error: ErrorObject, path: readonly Segment[]): Findin
   const known = Object.keys(membersOf(error.parentSchema));
   const where = path.length === 0 ? "at the top" : `in ${placeText(path)}`;
   const secret = key === "token" && path[0] === "huggingface" ? "secrets do not belong in files: set HF_TOKEN or huggingface.tokenFile" : undefined;
-  return { code: "schema.unknown-key", path: [...path, key], at: "key", message: `unknown key ${quote(key)} ${where}`, remedy: secret ?? suggestion(key, known) };
+  return {
+    code: "schema.unknown-key",
+    path: [...path, key],
+    at: "key",
+    message: `unknown key ${quote(key)} ${where}`,
+    remedy: secret ?? suggestion(key, known),
+  };
 }
 
 function explainMissingKey(error: ErrorObject, path: readonly Segment[]): Finding {
@@ -111,7 +124,12 @@ function explainEnum(error: ErrorObject, path: readonly Segment[], document: Yam
   const allowed: readonly unknown[] = Array.isArray(error.params["allowedValues"]) ? error.params["allowedValues"] : [];
   const words = allowed.map(String);
   const text = document.written(path) ?? String(error.data);
-  return { code: "schema.enum", path, message: `${placeText(path)} is ${quote(error.data)}; it must be one of ${words.join(", ")}`, remedy: suggestionOnly(text, words) };
+  return {
+    code: "schema.enum",
+    path,
+    message: `${placeText(path)} is ${quote(error.data)}; it must be one of ${words.join(", ")}`,
+    remedy: suggestionOnly(text, words),
+  };
 }
 
 function suggestionOnly(word: string, words: readonly string[]): string | undefined {
@@ -121,7 +139,12 @@ function suggestionOnly(word: string, words: readonly string[]): string | undefi
 
 function explainConst(error: ErrorObject, path: readonly Segment[]): Finding {
   const wanted: unknown = error.params["allowedValue"];
-  return { code: "schema.const", path, message: `${placeText(path)} is ${quote(error.data)}; it must be ${quote(wanted)}`, remedy: `write ${placeText(path)}: ${String(wanted)}` };
+  return {
+    code: "schema.const",
+    path,
+    message: `${placeText(path)} is ${quote(error.data)}; it must be ${quote(wanted)}`,
+    remedy: `write ${placeText(path)}: ${String(wanted)}`,
+  };
 }
 
 function explainPattern(error: ErrorObject, path: readonly Segment[]): Finding {
@@ -130,7 +153,13 @@ function explainPattern(error: ErrorObject, path: readonly Segment[]): Finding {
   const place = key === undefined ? path : [...path, key];
   const reason = typeof value === "string" && isNameSchema(error.parentSchema) ? nameProblem(value) : undefined;
   const message = reason === undefined ? `${placeText(place)} is not well-formed: ${quote(value)}` : `${placeText(place)} ${quote(value)} ${reason}`;
-  return { code: "schema.pattern", path: place, at: key === undefined ? "value" : "key", message, remedy: reason === undefined ? descriptionOf(error.parentSchema) : exampleOf(error.parentSchema) };
+  return {
+    code: "schema.pattern",
+    path: place,
+    at: key === undefined ? "value" : "key",
+    message,
+    remedy: reason === undefined ? descriptionOf(error.parentSchema) : exampleOf(error.parentSchema),
+  };
 }
 
 /** The name pattern is the only one that forbids the placeholder of old registries. */
@@ -142,7 +171,13 @@ function isNameSchema(schema: unknown): boolean {
 function explainMembers(error: ErrorObject, path: readonly Segment[]): Finding {
   const kinds = Object.keys(membersOf(error.parentSchema)).join(", ");
   const keys = isRecord(error.data) ? Object.keys(error.data) : [];
-  if (keys.length === 0) return { code: "source.none", path, message: `${placeText(path)} names no source; exactly one of ${kinds} is needed`, remedy: exampleOf(error.parentSchema) };
+  if (keys.length === 0)
+    return {
+      code: "source.none",
+      path,
+      message: `${placeText(path)} names no source; exactly one of ${kinds} is needed`,
+      remedy: exampleOf(error.parentSchema),
+    };
   const message = `${placeText(path)} is ${keys.length} sources at once: ${keys.join(", ")}`;
   return { code: "source.several", path: [...path, keys[1] ?? ""], at: "key", message, remedy: "keep one; write a second manifest for the other" };
 }

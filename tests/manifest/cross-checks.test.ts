@@ -33,7 +33,15 @@ describe("manifests that contradict each other", () => {
 
   it("backends that do not exist, or cannot serve the source", () => {
     const declared = documents(backend("local", "{type: ollama}"), backend("vllm", "{type: vllm}"));
-    expect(toldOf(declared, ollama("a", "a", ", backend: locl"), ollama("b", "b", ", backend: vllm"), hub("c", "repo: a/b", ", backend: local"), ollama("d", "d", ", backend: local"))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        declared,
+        ollama("a", "a", ", backend: locl"),
+        ollama("b", "b", ", backend: vllm"),
+        hub("c", "repo: a/b", ", backend: local"),
+        ollama("d", "d", ", backend: local"),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/b.yaml:5:49 error[model.unknown-backend] no Backend is called "locl" -> did you mean local?
       manifests/c.yaml:5:49 error[model.backend-type] the source is Ollama, but Backend "vllm" is of type vllm -> name a Backend of type ollama, or take the model from another source
       manifests/d.yaml:5:53 error[model.backend-type] Backend "local" is Ollama, which serves only what it has pulled itself, not a huggingface source -> take it by source ollama, for example hf.co/org/repo:Q4_K_M, or name another backend"
@@ -42,37 +50,69 @@ describe("manifests that contradict each other", () => {
 
   it("S4.121 several Ollama backends: the model has to name one", () => {
     const two = documents(backend("near", "{type: ollama}"), backend("far", "{type: ollama, url: 'http://far:11434'}"));
-    expect(toldOf(two, ollama("a", "a"), ollama("b", "b", ", backend: far"))).toMatchInlineSnapshot(`"manifests/b.yaml:5:7 error[model.backend-ambiguous] there are 2 Ollama backends and the model names none -> add backend: with one of near, far"`);
+    expect(toldOf(two, ollama("a", "a"), ollama("b", "b", ", backend: far"))).toMatchInlineSnapshot(
+      `"manifests/b.yaml:5:7 error[model.backend-ambiguous] there are 2 Ollama backends and the model names none -> add backend: with one of near, far"`,
+    );
   });
 
   it("arguments that Holdfast sets itself", () => {
     const vllm = backend("vllm", "{type: vllm}");
-    expect(toldOf(documents(vllm, hub("m", "repo: a/b", ', backend: vllm, launch: {args: [--dtype, auto, "--port=80"]}')))).toMatchInlineSnapshot(`"manifests/a.yaml:11:74 error[model.own-argument] launch.args sets --port, which Holdfast sets and checks itself -> remove it: servedModelId, and host and port of the Backend, say the same"`);
+    expect(toldOf(documents(vllm, hub("m", "repo: a/b", ', backend: vllm, launch: {args: [--dtype, auto, "--port=80"]}')))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:11:74 error[model.own-argument] launch.args sets --port, which Holdfast sets and checks itself -> remove it: servedModelId, and host and port of the Backend, say the same"`,
+    );
   });
 
   it("S4.104 without any Backend the Ollama server of the settings is taken, unless its name is", () => {
     const { desired } = decodeTexts(documents(ollama("a", "a"), ollama("b", "b", ", backend: ollama")));
     expect(desired?.backends).toMatchObject([{ type: "ollama", metadata: { name: "ollama" }, url: "http://localhost:11434" }]);
     const settings = { ...options, ollamaUrl: "http://gpu-01:11434", ollamaStore: "/data/ollama" };
-    const files = { revision: { dirty: false, digest: "d" }, manifests: [textFile("manifests/a.yaml", ollama("a", "a"))], policies: [], problems: [] };
+    const files = {
+      revision: { dirty: false, digest: "d" },
+      manifests: [textFile("manifests/a.yaml", ollama("a", "a"))],
+      policies: [],
+      problems: [],
+    };
     expect(decodeProject(files, settings).desired?.backends).toMatchObject([{ url: "http://gpu-01:11434", store: "/data/ollama" }]);
     expect(decodeTexts(hub("m", "repo: a/b")).desired?.backends).toEqual([]);
     expect(toldOf(documents(ollama("a", "a"), backend("ollama", "{type: openai, url: 'http://x'}")))).toContain("model.no-ollama-backend");
   });
 
   it("one endpoint declared twice", () => {
-    expect(toldOf(documents(backend("a", "{type: ollama}"), backend("b", "{type: ollama, url: 'http://localhost:11434/'}"), backend("c", "{type: openai, url: 'https://x'}"), backend("d", "{type: openai, url: 'https://x'}")))).toMatchInlineSnapshot(`"manifests/a.yaml:11:27 error[backend.same-endpoint] http://localhost:11434 is already Backend "a" (manifests/a.yaml:4) -> keep one of the two; several models can name the same Backend"`);
+    expect(
+      toldOf(
+        documents(
+          backend("a", "{type: ollama}"),
+          backend("b", "{type: ollama, url: 'http://localhost:11434/'}"),
+          backend("c", "{type: openai, url: 'https://x'}"),
+          backend("d", "{type: openai, url: 'https://x'}"),
+        ),
+      ),
+    ).toMatchInlineSnapshot(
+      `"manifests/a.yaml:11:27 error[backend.same-endpoint] http://localhost:11434 is already Backend "a" (manifests/a.yaml:4) -> keep one of the two; several models can name the same Backend"`,
+    );
   });
 
   it("an active model that is absent, elsewhere or deprecated", () => {
-    const models = documents(hub("good", "repo: a/good", ", backend: v1"), hub("lone", "repo: a/lone"), hub("other", "repo: a/other", ", backend: v5"), hub("old", "repo: a/old", ", backend: v4, lifecycle: {state: deprecated, replacedBy: good}"));
+    const models = documents(
+      hub("good", "repo: a/good", ", backend: v1"),
+      hub("lone", "repo: a/lone"),
+      hub("other", "repo: a/other", ", backend: v5"),
+      hub("old", "repo: a/old", ", backend: v4, lifecycle: {state: deprecated, replacedBy: good}"),
+    );
     const active = ["good", "god", "lone", "old", "none"];
-    expect(toldOf(models, documents(...active.map((name, index) => backend(`v${index + 1}`, `{type: vllm, port: ${8000 + index}, active: ${name}}`))))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(models, documents(...active.map((name, index) => backend(`v${index + 1}`, `{type: vllm, port: ${8000 + index}, active: ${name}}`)))),
+    ).toMatchInlineSnapshot(`
       "manifests/b.yaml:11:40 error[backend.active-unknown] no Model is called "god" -> did you mean good?
       manifests/b.yaml:17:40 error[backend.active-elsewhere] model "lone" belongs to no backend, not to this one -> add backend: v3 to the model, or name another model
       manifests/b.yaml:23:40 error[backend.active-deprecated] model "old" is deprecated -> write active: good"
     `);
-    expect(toldOf(hub("other", "repo: a/other", ", backend: v2"), documents(backend("v1", "{type: vllm, active: other}"), backend("v2", "{type: vllm, port: 1}")))).toContain("belongs to backend \"v2\"");
+    expect(
+      toldOf(
+        hub("other", "repo: a/other", ", backend: v2"),
+        documents(backend("v1", "{type: vllm, active: other}"), backend("v2", "{type: vllm, port: 1}")),
+      ),
+    ).toContain('belongs to backend "v2"');
   });
 
   it("roles that name absent or deprecated models", () => {
@@ -94,13 +134,17 @@ describe("manifests that contradict each other", () => {
   });
 
   it("S0.12 Ollama names that are one model to Ollama", () => {
-    expect(toldOf(ollama("a", "llava:7b"), ollama("b", "LLaVA:7B"))).toMatchInlineSnapshot(`"manifests/b.yaml:5:33 error[source.ollama-case-twin] "LLaVA:7B" and "llava:7b" of model "a" (manifests/a.yaml:4) differ only in case, which Ollama ignores -> write llava:7b, or remove one of the two"`);
+    expect(toldOf(ollama("a", "llava:7b"), ollama("b", "LLaVA:7B"))).toMatchInlineSnapshot(
+      `"manifests/b.yaml:5:33 error[source.ollama-case-twin] "LLaVA:7B" and "llava:7b" of model "a" (manifests/a.yaml:4) differ only in case, which Ollama ignores -> write llava:7b, or remove one of the two"`,
+    );
     expect(toldOf(ollama("a", "llama3"), ollama("b", "registry.ollama.ai/library/llama3:latest"))).toBe("");
     expect(toldOf(ollama("a", "a/x"), ollama("b", "c/x"))).toBe("");
   });
 
   it("one place in a store with contradicting settings is a warning", () => {
-    expect(toldOf(ollama("a", "llama3", ", protect: true"), ollama("b", "llama3:latest", ", lifecycle: {state: deprecated}"))).toMatchInlineSnapshot(`"manifests/b.yaml:5:16 warning[source.shared] the same bytes are declared by model "a" (manifests/a.yaml:4) with another lifecycle.state, protect -> make the two agree, or declare one model with aliases"`);
+    expect(toldOf(ollama("a", "llama3", ", protect: true"), ollama("b", "llama3:latest", ", lifecycle: {state: deprecated}"))).toMatchInlineSnapshot(
+      `"manifests/b.yaml:5:16 warning[source.shared] the same bytes are declared by model "a" (manifests/a.yaml:4) with another lifecycle.state, protect -> make the two agree, or declare one model with aliases"`,
+    );
     expect(toldOf(hub("a", "repo: a/b, include: [x, y]"), hub("b", "repo: a/b, include: [y, x]"))).toBe("");
     expect(toldOf(hub("a", "repo: a/b, include: [x]"), hub("b", "repo: a/b"))).toContain("with another include");
     expect(toldOf(hub("a", "repo: a/b"), hub("b", "repo: a/b, revision: dev", ", protect: true"))).toBe("");
@@ -108,7 +152,8 @@ describe("manifests that contradict each other", () => {
 
   it("folders that two models share or nest", () => {
     const dir = (name: string, repo: string, place: string): string => hub(name, `repo: ${repo}, layout: dir, dir: ${place}`);
-    expect(toldOf(dir("a", "a/b", "/data/x"), dir("b", "a/c", "/data/x/"), dir("c", "a/d", "/data/x/sub/deep"), dir("d", "a/e", "/data/x-other"))).toMatchInlineSnapshot(`
+    expect(toldOf(dir("a", "a/b", "/data/x"), dir("b", "a/c", "/data/x/"), dir("c", "a/d", "/data/x/sub/deep"), dir("d", "a/e", "/data/x-other")))
+      .toMatchInlineSnapshot(`
       "manifests/b.yaml:5:16 error[source.shared-dir] the folder already belongs to model "a" (manifests/a.yaml:4), with another content -> give each model a folder of its own
       manifests/c.yaml:5:16 error[source.nested-dir] the folder lies inside that of model "b" (manifests/b.yaml:4) -> put the two side by side"
     `);

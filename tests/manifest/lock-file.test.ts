@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import type { LockFile } from "../../src/domain/lock.ts";
 import { decodeLock, encodeLock, lockMismatches } from "../../src/manifest/lock-file.ts";
+import { readLockLines } from "../../src/manifest/lock-lines.ts";
 import { anyLock, entryOf, hubSource, ollamaEntry } from "./lock-samples.ts";
 import { decodeFiles, decodeTexts, documents, model, textFile, told } from "./samples.ts";
 
@@ -70,24 +72,43 @@ describe("encodeLock", () => {
   });
 
   it("law: decode of encode is identity, whatever the manifests contain", () => {
-    fc.assert(fc.property(anyLock, (any) => {
-      expect(decode(encodeLock(any))).toEqual({ lock: any, diagnostics: [] });
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(anyLock, (any) => {
+        expect(decode(encodeLock(any))).toEqual({ lock: any, diagnostics: [] });
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("law: reading the file as YAML gives the same as reading it in its own form", () => {
-    fc.assert(fc.property(anyLock, (any) => {
-      expect(decode(`${encodeLock(any)}# touched\n`)).toEqual({ lock: any, diagnostics: [] });
-      expect(decode(encodeLock(any).replaceAll("\n", "\r\n"))).toEqual({ lock: any, diagnostics: [] });
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(anyLock, (any) => {
+        expect(decode(`${encodeLock(any)}# touched\n`)).toEqual({ lock: any, diagnostics: [] });
+        expect(decode(encodeLock(any).replaceAll("\n", "\r\n"))).toEqual({ lock: any, diagnostics: [] });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("law: its own form is understood line by line", () => {
+    fc.assert(
+      fc.property(anyLock, (any) => {
+        expect(readLockLines(encodeLock(any))).toEqual(parse(encodeLock(any)));
+      }),
+    );
+    expect(readLockLines("version: 1\n# x\n# y\n  - name: plain\n")).toBeUndefined();
   });
 
   it("law: the order of the input does not matter", () => {
-    const shuffled = anyLock.chain((any) => fc.shuffledSubarray([...any.entries], { minLength: any.entries.length }).map((entries) => ({ any, entries })));
-    fc.assert(fc.property(shuffled, ({ any, entries }) => {
-      const mixed = entries.map((entry) => ({ ...entry, artifacts: entry.artifacts.toReversed() }));
-      expect(encodeLock({ version: 1, entries: mixed })).toBe(encodeLock(any));
-    }));
+    const shuffled = anyLock.chain((any) =>
+      fc.shuffledSubarray([...any.entries], { minLength: any.entries.length }).map((entries) => ({ any, entries })),
+    );
+    fc.assert(
+      fc.property(shuffled, ({ any, entries }) => {
+        const mixed = entries.map((entry) => ({ ...entry, artifacts: entry.artifacts.toReversed() }));
+        expect(encodeLock({ version: 1, entries: mixed })).toBe(encodeLock(any));
+      }),
+    );
   });
 });
 
@@ -100,20 +121,29 @@ describe("decodeLock", () => {
 
   it("SEC-33 one changed hex digit, size or manifest byte is found, wherever it is", () => {
     const text = encodeLock(lock);
-    const places = [...text.matchAll(/(?<=Digest: "|Sha256: "|"sha256": "|"path": "sha256:|"size": |manifest: '.*)[0-9a-f]+/g)].flatMap(({ index, 0: found }) => [...found].map((_char, offset) => index + offset));
+    const places = [...text.matchAll(/(?<=Digest: "|Sha256: "|"sha256": "|"path": "sha256:|"size": |manifest: '.*)[0-9a-f]+/g)].flatMap(
+      ({ index, 0: found }) => [...found].map((_char, offset) => index + offset),
+    );
     expect(places.length).toBeGreaterThan(500);
-    fc.assert(fc.property(fc.constantFrom(...places), fc.constantFrom(..."0123456789"), (place, digit) => {
-      fc.pre(text[place] !== digit);
-      const { lock: found, diagnostics } = decode(`${text.slice(0, place)}${digit}${text.slice(place + 1)}`);
-      expect(diagnostics.some(({ severity }) => severity === "error")).toBe(true);
-      expect(found.entries).toEqual([]);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.constantFrom(..."0123456789"), (place, digit) => {
+        fc.pre(text[place] !== digit);
+        const { lock: found, diagnostics } = decode(`${text.slice(0, place)}${digit}${text.slice(place + 1)}`);
+        expect(diagnostics.some(({ severity }) => severity === "error")).toBe(true);
+        expect(found.entries).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("SEC-33 says what was tampered with and how to mend it", () => {
     const text = encodeLock(lock);
-    expect(toldOf(text.replace('"size": 663', '"size": 664'))).toMatchInlineSnapshot(`"holdfast.lock.yaml:30:20 error[lock.content-digest] the artifacts of "vision" do not have this content digest: the lock file was changed by hand or in a merge -> restore the file from Git, or run \`holdfast lock vision\`"`);
-    expect(toldOf(text.replace('"schemaVersion":2', '"schemaVersion":3'))).toMatchInlineSnapshot(`"holdfast.lock.yaml:16:19 error[lock.manifest-digest] the manifest text does not have this digest -> restore the file from Git, or run \`holdfast lock qwen3-8b\`"`);
+    expect(toldOf(text.replace('"size": 663', '"size": 664'))).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:30:20 error[lock.content-digest] the artifacts of "vision" do not have this content digest: the lock file was changed by hand or in a merge -> restore the file from Git, or run \`holdfast lock vision\`"`,
+    );
+    expect(toldOf(text.replace('"schemaVersion":2', '"schemaVersion":3'))).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:16:19 error[lock.manifest-digest] the manifest text does not have this digest -> restore the file from Git, or run \`holdfast lock qwen3-8b\`"`,
+    );
     expect(toldOf(text.replace(/ {6}- \{"path": "config.json".*\n/, ""))).toContain("schema.type");
     expect(toldOf(text.replace("registry.ollama.ai/library/qwen3:8b", "qwen3:8b"))).toContain("is not a full Ollama name");
     expect(toldOf(text.replace("Qwen/Qwen3-8B", "../Qwen3"))).toContain("lock.source");
@@ -122,14 +152,18 @@ describe("decodeLock", () => {
   it("SEC-33 a deleted artifact, also with fitting digests, does not fit the manifest", () => {
     const entry = ollamaEntry("m", "registry.ollama.ai/library/m:latest", ["config", "weights"]);
     const fewer = entryOf("m", entry.source, entry.artifacts.slice(1));
-    expect(toldOf(encodeLock({ version: 1, entries: [fewer] }))).toMatchInlineSnapshot(`"holdfast.lock.yaml:14:7 error[lock.artifacts] the artifacts are not the config and the layers of the manifest -> restore the file from Git, or run \`holdfast lock m\`"`);
+    expect(toldOf(encodeLock({ version: 1, entries: [fewer] }))).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:14:7 error[lock.artifacts] the artifacts are not the config and the layers of the manifest -> restore the file from Git, or run \`holdfast lock m\`"`,
+    );
   });
 
   it("SEC-33 duplicate keys, duplicate models, duplicate artifacts", () => {
     const text = encodeLock(lock);
     expect(toldOf(text.replace(/( {4}contentDigest: .*\n)/, "$1$1"))).toContain("yaml.duplicate-key");
     expect(toldOf(text.replace('"size": 663', '"size": 1, "size": 663'))).toContain("yaml.duplicate-key");
-    expect(toldOf(encodeLock({ version: 1, entries: [...lock.entries, ...lock.entries.slice(0, 1)] }))).toMatchInlineSnapshot(`"holdfast.lock.yaml:11:11 error[lock.duplicate-name] "embed" is locked twice -> remove one of the two, or run \`holdfast lock embed\`"`);
+    expect(toldOf(encodeLock({ version: 1, entries: [...lock.entries, ...lock.entries.slice(0, 1)] }))).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:11:11 error[lock.duplicate-name] "embed" is locked twice -> remove one of the two, or run \`holdfast lock embed\`"`,
+    );
     const file = { path: "a", size: 1, sha256: "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c" };
     expect(toldOf(encodeLock({ version: 1, entries: [entryOf("m", { kind: "path" }, [file, file])] }))).toContain('"a" is listed twice');
   });
@@ -139,20 +173,37 @@ describe("decodeLock", () => {
       const entry = entryOf("m", { kind: "path" }, [{ path, size: 1, sha256: "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c" }]);
       expect(toldOf(encodeLock({ version: 1, entries: [entry] })), path).toContain("lock.artifact");
     }
-    const layer = entryOf("m", ollamaEntry("m", "registry.ollama.ai/library/m:latest", [], "{}").source, [{ path: "sha256:../x", size: 1, sha256: "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c" }]);
+    const layer = entryOf("m", ollamaEntry("m", "registry.ollama.ai/library/m:latest", [], "{}").source, [
+      { path: "sha256:../x", size: 1, sha256: "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c" },
+    ]);
     expect(toldOf(encodeLock({ version: 1, entries: [layer] }))).toContain("is not sha256:b5bb9d");
   });
 
   it("explains a digest that YAML would read as a number, and a newer format", () => {
     const digits = "1".repeat(64);
-    expect(toldOf(`version: 1\nmodels:\n  - name: m\n    source: {path: {}}\n    artifacts: []\n    aggregateSha256: "${digits}"\n    contentDigest: ${digits}\n`)).toContain(`YAML reads ${digits} as the number`);
-    expect(toldOf("version: 2\nmodels: []\n")).toMatchInlineSnapshot(`"holdfast.lock.yaml:1:10 error[schema.const] version is 2; it must be 1 -> write version: 1"`);
+    expect(
+      toldOf(
+        `version: 1\nmodels:\n  - name: m\n    source: {path: {}}\n    artifacts: []\n    aggregateSha256: "${digits}"\n    contentDigest: ${digits}\n`,
+      ),
+    ).toContain(`YAML reads ${digits} as the number`);
+    expect(toldOf("version: 2\nmodels: []\n")).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:1:10 error[schema.const] version is 2; it must be 1 -> write version: 1"`,
+    );
     expect(toldOf("version: 1\nmodels: []\n---\nversion: 1\nmodels: []\n")).toContain("a lock file is one document");
-    expect(toldOf("version: 1\nmodels:\n<<<<<<< HEAD\n  - name: a\n")).toMatchInlineSnapshot(`"holdfast.lock.yaml:3:1 error[yaml.merge-conflict] the file has an unresolved merge conflict -> resolve it in Git"`);
+    expect(toldOf("version: 1\nmodels:\n<<<<<<< HEAD\n  - name: a\n")).toMatchInlineSnapshot(
+      `"holdfast.lock.yaml:3:1 error[yaml.merge-conflict] the file has an unresolved merge conflict -> resolve it in Git"`,
+    );
   });
 
   it("a broken lock leaves no desired state", () => {
-    const { desired, lock: used, diagnostics } = decodeFiles({ manifests: [textFile("manifests/a.yaml", model("m"))], lock: textFile("holdfast.lock.yaml", encodeLock(lock).replace('"size": 663', '"size": 664')) });
+    const {
+      desired,
+      lock: used,
+      diagnostics,
+    } = decodeFiles({
+      manifests: [textFile("manifests/a.yaml", model("m"))],
+      lock: textFile("holdfast.lock.yaml", encodeLock(lock).replace('"size": 663', '"size": 664')),
+    });
     expect(desired).toBeUndefined();
     expect(used.entries).toEqual([]);
     expect(diagnostics.map(({ code }) => code)).toEqual(["lock.content-digest"]);
@@ -171,7 +222,11 @@ describe("lockMismatches for --locked", () => {
 
   it("S1.62 is empty when everything fits: case of Ollama names, order of patterns and a pinned commit do not matter", () => {
     expect(mismatches(documents(embed, qwen, vision('repo: Qwen/Qwen3-8B, include: ["*.safetensors"]')))).toBe("");
-    expect(mismatches(documents(embed, qwen, vision('repo: Qwen/Qwen3-8B, include: ["*.safetensors"], revision: 9c1d33e0b7a1f2d3c4b5a697887766554433221f')))).toBe("");
+    expect(
+      mismatches(
+        documents(embed, qwen, vision('repo: Qwen/Qwen3-8B, include: ["*.safetensors"], revision: 9c1d33e0b7a1f2d3c4b5a697887766554433221f')),
+      ),
+    ).toBe("");
   });
 
   it("lists every mismatch with the command that mends it", () => {

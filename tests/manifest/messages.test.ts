@@ -6,7 +6,14 @@ const hub = (fields: string, index = 0): string => model(`m${index}`, `{source: 
 
 describe("what a person reads when a manifest has the wrong shape", () => {
   it("wrong types: numbers where text is expected are explained as YAML reads them", () => {
-    expect(toldOf(model("m", "{source: {ollama: {model: 010}}, license: 1.0, displayName: true, aliases: [0x1F, 1e3], launch: {args: [--port, 80], env: {A: 1}}}"))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        model(
+          "m",
+          "{source: {ollama: {model: 010}}, license: 1.0, displayName: true, aliases: [0x1F, 1e3], launch: {args: [--port, 80], env: {A: 1}}}",
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:33 error[schema.type] spec.source.ollama.model must be text, but YAML reads 010 as the number 10 -> write "010", in quotes
       manifests/a.yaml:5:49 error[schema.type] spec.license must be text, but YAML reads 1.0 as the number 1 -> write "1.0", in quotes
       manifests/a.yaml:5:67 error[schema.type] spec.displayName must be text, but YAML reads true as the truth value true -> write "true", in quotes
@@ -22,7 +29,8 @@ describe("what a person reads when a manifest has the wrong shape", () => {
   });
 
   it("wrong types: lists, truth values, mappings and nothing", () => {
-    expect(toldOf(model("m", `{${ollama}, roles: chat, protect: yes, testing: 1, launch: [a], lock: true, license: , metadata: x}`))).toMatchInlineSnapshot(`
+    expect(toldOf(model("m", `{${ollama}, roles: chat, protect: yes, testing: 1, launch: [a], lock: true, license: , metadata: x}`)))
+      .toMatchInlineSnapshot(`
       "manifests/a.yaml:5:52 error[schema.type] spec.roles must be a list, not the text "chat" -> write [chat]
       manifests/a.yaml:5:67 error[schema.type] spec.protect must be true or false, not the text "yes" -> YAML knows only true and false; yes, no, on and off are text
       manifests/a.yaml:5:81 error[schema.type] spec.testing must be true or false, not 1 -> YAML knows only true and false; yes, no, on and off are text
@@ -38,7 +46,11 @@ describe("what a person reads when a manifest has the wrong shape", () => {
   });
 
   it("unknown keys, with the nearest that exists", () => {
-    expect(toldOf(`apiVersion: holdfast.dev/v1\nkind: Model\nmetadata: {name: m, lables: {}}\nspec:\n  ${ollama}\n  served_model_id: x\n  licence: mit\n  digest: abc\nstatus: {}\n`)).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        `apiVersion: holdfast.dev/v1\nkind: Model\nmetadata: {name: m, lables: {}}\nspec:\n  ${ollama}\n  served_model_id: x\n  licence: mit\n  digest: abc\nstatus: {}\n`,
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:3:21 error[schema.unknown-key] unknown key "lables" in metadata -> did you mean labels?
       manifests/a.yaml:6:3 error[schema.unknown-key] unknown key "served_model_id" in spec -> did you mean servedModelId?
       manifests/a.yaml:7:3 error[schema.unknown-key] unknown key "licence" in spec -> did you mean license?
@@ -52,12 +64,25 @@ describe("what a person reads when a manifest has the wrong shape", () => {
       "manifests/a.yaml:1:1 error[schema.missing-key] spec is missing -> add spec
       manifests/a.yaml:3:11 error[schema.missing-key] metadata.name is missing -> add name"
     `);
-    expect(toldOf("metadata: {name: m}\n")).toMatchInlineSnapshot(`"manifests/a.yaml:1:1 error[schema.missing-key] kind is missing -> add kind: with one of Model, Role, Backend, Policy"`);
-    expect(toldOf("- a\n")).toMatchInlineSnapshot(`"manifests/a.yaml:1:1 error[manifest.not-a-mapping] a manifest is a mapping with apiVersion, kind, metadata and spec -> start with apiVersion: holdfast.dev/v1"`);
+    expect(toldOf("metadata: {name: m}\n")).toMatchInlineSnapshot(
+      `"manifests/a.yaml:1:1 error[schema.missing-key] kind is missing -> add kind: with one of Model, Role, Backend, Policy"`,
+    );
+    expect(toldOf("- a\n")).toMatchInlineSnapshot(
+      `"manifests/a.yaml:1:1 error[manifest.not-a-mapping] a manifest is a mapping with apiVersion, kind, metadata and spec -> start with apiVersion: holdfast.dev/v1"`,
+    );
   });
 
   it("words that are not among the possible ones", () => {
-    expect(toldOf(documents(manifest("Modle", "m", "{}"), manifest("Backend", "b", "{type: vLLM}"), model("m", `{${ollama}, lifecycle: {state: retired}}`), model("n").replace("v1", "v2")))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        documents(
+          manifest("Modle", "m", "{}"),
+          manifest("Backend", "b", "{type: vLLM}"),
+          model("m", `{${ollama}, lifecycle: {state: retired}}`),
+          model("n").replace("v1", "v2"),
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:2:7 error[manifest.kind] there is no kind "Modle" -> did you mean Model?
       manifests/a.yaml:11:14 error[schema.enum] spec.type is "vLLM"; it must be one of ollama, vllm, lmdeploy, gguf, openai -> did you mean vllm?
       manifests/a.yaml:17:64 error[schema.enum] spec.lifecycle.state is "retired"; it must be one of active, deprecated
@@ -66,8 +91,17 @@ describe("what a person reads when a manifest has the wrong shape", () => {
   });
 
   it("durations and ranges", () => {
-    expect(toldOf(model("m", `{${ollama}, lifecycle: {state: deprecated, purgeAfter: 7 days}}`))).toMatchInlineSnapshot(`"manifests/a.yaml:5:88 error[schema.pattern] spec.lifecycle.purgeAfter is not well-formed: "7 days" -> A length of time: a whole number and one unit of ms, s, m, h, d or w. For example 30s."`);
-    expect(toldOf(documents(manifest("Backend", "b", "{type: vllm, port: 99999, activation: {startTimeout: 400d, maxAttempts: 0}}"), manifest("Backend", "c", "{type: vllm, activation: {startTimeout: 400d}}")))).toMatchInlineSnapshot(`
+    expect(toldOf(model("m", `{${ollama}, lifecycle: {state: deprecated, purgeAfter: 7 days}}`))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:88 error[schema.pattern] spec.lifecycle.purgeAfter is not well-formed: "7 days" -> A length of time: a whole number and one unit of ms, s, m, h, d or w. For example 30s."`,
+    );
+    expect(
+      toldOf(
+        documents(
+          manifest("Backend", "b", "{type: vllm, port: 99999, activation: {startTimeout: 400d, maxAttempts: 0}}"),
+          manifest("Backend", "c", "{type: vllm, activation: {startTimeout: 400d}}"),
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:26 error[schema.range] spec.port must be at most 65535 -> TCP port; 11434 for ollama, 24001 for vllm and lmdeploy, 8080 for gguf when left out. For example 24001.
       manifests/a.yaml:5:79 error[schema.range] spec.activation.maxAttempts must be at least 1 -> Starts to try before giving up.
       manifests/a.yaml:11:47 error[duration.too-long] 400d is longer than the 24 days that can be waited for -> write a shorter time"
@@ -75,9 +109,15 @@ describe("what a person reads when a manifest has the wrong shape", () => {
   });
 
   it("a source that is two sources, or none", () => {
-    expect(toldOf(model("m", "{source: {ollama: {model: a}, huggingface: {repo: b/c}}}"))).toMatchInlineSnapshot(`"manifests/a.yaml:5:37 error[source.several] spec.source is 2 sources at once: ollama, huggingface -> keep one; write a second manifest for the other"`);
-    expect(toldOf(model("m", "{source: {}}"))).toMatchInlineSnapshot(`"manifests/a.yaml:5:16 error[source.none] spec.source names no source; exactly one of ollama, huggingface, path, remote is needed -> for example {"ollama":{"model":"qwen3:8b"}}"`);
-    expect(toldOf(model("m", "{source: {huggingfase: {repo: b/c}}}"))).toMatchInlineSnapshot(`"manifests/a.yaml:5:17 error[schema.unknown-key] unknown key "huggingfase" in spec.source -> did you mean huggingface?"`);
+    expect(toldOf(model("m", "{source: {ollama: {model: a}, huggingface: {repo: b/c}}}"))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:37 error[source.several] spec.source is 2 sources at once: ollama, huggingface -> keep one; write a second manifest for the other"`,
+    );
+    expect(toldOf(model("m", "{source: {}}"))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:16 error[source.none] spec.source names no source; exactly one of ollama, huggingface, path, remote is needed -> for example {"ollama":{"model":"qwen3:8b"}}"`,
+    );
+    expect(toldOf(model("m", "{source: {huggingfase: {repo: b/c}}}"))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:17 error[schema.unknown-key] unknown key "huggingfase" in spec.source -> did you mean huggingface?"`,
+    );
   });
 
   it("SEC-17 names and ids that programs would take for something else", () => {
@@ -102,7 +142,8 @@ describe("what a person reads when a manifest has the wrong shape", () => {
   });
 
   it("S0.11 S3.20 takes the names of existing registries, but never the old placeholder", () => {
-    for (const name of ["gpt-oss-abliterated_20b_(F16)", "llava-7b-ollama-gguf", "chat/default", "Llama3.1", "UPPER_lower", "a:b", "模型"]) expect(toldOf(model(name, `{${ollama}}`)), name).toBe("");
+    for (const name of ["gpt-oss-abliterated_20b_(F16)", "llava-7b-ollama-gguf", "chat/default", "Llama3.1", "UPPER_lower", "a:b", "模型"])
+      expect(toldOf(model(name, `{${ollama}}`)), name).toBe("");
     expect(toldOf(model("model-ollama-gguf", `{${ollama}}`))).toContain("the placeholder of old registries");
   });
 
@@ -114,7 +155,9 @@ describe("what a person reads when a manifest has the wrong shape", () => {
       manifests/a.yaml:5:91 error[schema.type] spec.roles[3].priority must be a whole number, not the text "high" -> for example 90
       manifests/a.yaml:5:98 error[schema.pattern] spec.roles[4] "" is empty -> for example qwen3-8b"
     `);
-    expect(toldOf(model("m", `{${ollama}, roles: [chat, {role: chat, priority: 1}]}`))).toMatchInlineSnapshot(`"manifests/a.yaml:5:59 error[model.role-twice] the role "chat" is claimed twice -> keep the one with the priority you want"`);
+    expect(toldOf(model("m", `{${ollama}, roles: [chat, {role: chat, priority: 1}]}`))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:59 error[model.role-twice] the role "chat" is claimed twice -> keep the one with the priority you want"`,
+    );
   });
 });
 
@@ -136,14 +179,26 @@ describe("what a person reads when the content makes no sense", () => {
   });
 
   it("Hub repositories and revisions", () => {
-    expect(toldOf(...['"https://huggingface.co/Qwen/Qwen3-8B/tree/main"', "a/b/c", "a/b--c", "../x", "a/b.git"].map((repo, index) => hub(`repo: ${repo}`, index)))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        ...['"https://huggingface.co/Qwen/Qwen3-8B/tree/main"', "a/b/c", "a/b--c", "../x", "a/b.git"].map((repo, index) =>
+          hub(`repo: ${repo}`, index),
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:37 error[source.hub-repo] "https://huggingface.co/Qwen/Qwen3-8B/tree/main" is not a repository of the Hub -> write Qwen/Qwen3-8B
       manifests/b.yaml:5:37 error[source.hub-repo] "a/b/c" is not a repository of the Hub -> write org/name as the Hub shows it: letters, digits, -, _ and . only
       manifests/c.yaml:5:37 error[source.hub-repo] "a/b--c" is not a repository of the Hub -> write org/name as the Hub shows it: letters, digits, -, _ and . only
       manifests/d.yaml:5:37 error[source.hub-repo] "../x" is not a repository of the Hub -> write org/name as the Hub shows it: letters, digits, -, _ and . only
       manifests/e.yaml:5:37 error[source.hub-repo] "a/b.git" is not a repository of the Hub -> write org/name as the Hub shows it: letters, digits, -, _ and . only"
     `);
-    expect(toldOf(...["--upload", "a..b", "refs/../x", "'a b'", "main~1", "/main", "9c1d33e"].map((revision, index) => hub(`repo: a/b, revision: ${revision}`, index)))).toMatchInlineSnapshot(`
+    expect(
+      toldOf(
+        ...["--upload", "a..b", "refs/../x", "'a b'", "main~1", "/main", "9c1d33e"].map((revision, index) =>
+          hub(`repo: a/b, revision: ${revision}`, index),
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:52 error[source.hub-revision] the revision "--upload" starts with - -> write a branch, a tag or the 40 digits of a commit
       manifests/b.yaml:5:52 error[source.hub-revision] the revision "a..b" is not a name that Git allows -> write a branch, a tag or the 40 digits of a commit
       manifests/c.yaml:5:52 error[source.hub-revision] the revision "refs/../x" is not a name that Git allows -> write a branch, a tag or the 40 digits of a commit
@@ -177,7 +232,16 @@ describe("what a person reads when the content makes no sense", () => {
   });
 
   it("backends: addresses, credentials, a store or an active model where there is none", () => {
-    const specs = ["{type: ollama, url: 'localhost:11434'}", "{type: ollama, url: 'http://ann:secret@host:1'}", "{type: vllm, url: 'http://a:1', port: 1}", "{type: openai}", "{type: vllm, store: /x}", "{type: ollama, active: m}", "{type: ollama, url: 'file:///etc'}", "{type: vllm, url: 'https://far/proxy', active: none}"];
+    const specs = [
+      "{type: ollama, url: 'localhost:11434'}",
+      "{type: ollama, url: 'http://ann:secret@host:1'}",
+      "{type: vllm, url: 'http://a:1', port: 1}",
+      "{type: openai}",
+      "{type: vllm, store: /x}",
+      "{type: ollama, active: m}",
+      "{type: ollama, url: 'file:///etc'}",
+      "{type: vllm, url: 'https://far/proxy', active: none}",
+    ];
     const text = toldOf(...specs.map((spec, index) => manifest("Backend", `b${index}`, spec)));
     expect(text).toMatchInlineSnapshot(`
       "manifests/a.yaml:5:27 error[backend.url] "localhost:11434" is not an http or https URL -> write http:// or https://, the host and the port, for example http://localhost:11434
@@ -194,7 +258,9 @@ describe("what a person reads when the content makes no sense", () => {
   });
 
   it("things that have no effect are warnings, not errors", () => {
-    expect(toldOf(model("m", `{${ollama}, lifecycle: {purgeAfter: 1d}}`))).toMatchInlineSnapshot(`"manifests/a.yaml:5:56 warning[model.lifecycle-idle] replacedBy and purgeAfter have no effect while the state is active -> add state: deprecated"`);
+    expect(toldOf(model("m", `{${ollama}, lifecycle: {purgeAfter: 1d}}`))).toMatchInlineSnapshot(
+      `"manifests/a.yaml:5:56 warning[model.lifecycle-idle] replacedBy and purgeAfter have no effect while the state is active -> add state: deprecated"`,
+    );
     expect(toldOf(model("none", `{${ollama}}`), model("r", "{source: {remote: {}}, lock: {required: true}}"))).toMatchInlineSnapshot(`
       "manifests/a.yaml:4:9 error[model.reserved-name] a model cannot be called none: Backend.active uses the word for no model -> choose another name
       manifests/b.yaml:5:7 warning[model.remote-without-backend] nothing says where the remote model is served -> add backend: with the name of a Backend

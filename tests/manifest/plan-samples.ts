@@ -11,7 +11,10 @@ const hubPull = {
   kind: "huggingface",
   repo: "Qwen/Qwen3-8B",
   commit: "9c1d33e0b7a1f2d3c4b5a697887766554433221f",
-  files: [{ path: "config.json", size: 663, blobId: "9c1d33e0b7a1f2d3c4b5a697887766554433221f" }, { path: "model.safetensors", size: 5, sha256: digest }],
+  files: [
+    { path: "config.json", size: 663, blobId: "9c1d33e0b7a1f2d3c4b5a697887766554433221f" },
+    { path: "model.safetensors", size: 5, sha256: digest },
+  ],
   layout: "dir",
   dir: "/srv/models/Qwen/Qwen3-8B",
   refs: ["holdfast/qwen3-8b"],
@@ -45,7 +48,22 @@ const preconditions: readonly Precondition[] = [
 ];
 
 const bookkeeping: readonly Bookkeeping[] = [
-  { kind: "own", item: { name: "m", store, ref, contentId: digest, revision: "main", contentDigest: digest, origin: "pulled", since: at, sizeBytes: 5, protect: false, purgeAfter: 1000 } },
+  {
+    kind: "own",
+    item: {
+      name: "m",
+      store,
+      ref,
+      contentId: digest,
+      revision: "main",
+      contentDigest: digest,
+      origin: "pulled",
+      since: at,
+      sizeBytes: 5,
+      protect: false,
+      purgeAfter: 1000,
+    },
+  },
   { kind: "own", item: { name: "m", store, ref, origin: "adopted", since: at, sizeBytes: 0, protect: true } },
   { kind: "disown", name: "m", store, ref },
   { kind: "deprecate", deprecation: { name: "m", store, ref, since: at, reason: "lifecycle", confirmations: 1 } },
@@ -59,7 +77,14 @@ const bookkeeping: readonly Bookkeeping[] = [
 ];
 
 const blocked: readonly Blocked[] = [
-  { object: "store/huggingface", cause: "unknown", reason: "not readable", failure: { code: "permission", retry: "terminal", message: "read the cache", remedy: "chmod" }, remedy: "doctor", location },
+  {
+    object: "store/huggingface",
+    cause: "unknown",
+    reason: "not readable",
+    failure: { code: "permission", retry: "terminal", message: "read the cache", remedy: "chmod" },
+    remedy: "doctor",
+    location,
+  },
   { object: "model/m", cause: "policy", reason: "licence" },
   { object: `holding/${store}/${ref}`, cause: "guard", reason: "brake" },
 ];

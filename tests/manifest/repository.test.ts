@@ -7,7 +7,8 @@ import { loadSettings } from "../../src/settings.ts";
 import { decodeFiles, textFile, told } from "./samples.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const filesBelow = (folder: string): ReturnType<typeof textFile>[] => readdirSync(`${root}${folder}`).map((name) => textFile(`${folder}/${name}`, readFileSync(`${root}${folder}/${name}`, "utf8")));
+const filesBelow = (folder: string): ReturnType<typeof textFile>[] =>
+  readdirSync(`${root}${folder}`).map((name) => textFile(`${folder}/${name}`, readFileSync(`${root}${folder}/${name}`, "utf8")));
 
 describe("the manifests of this repository", () => {
   const files = { manifests: filesBelow("manifests"), policies: filesBelow("policies") };
@@ -22,12 +23,18 @@ describe("the manifests of this repository", () => {
 
   it("S1.68 show a served vision model, a deprecated model with its successor and a licence for each", () => {
     expect(desired?.backends.flatMap(({ active }) => active ?? [])).toEqual([{ kind: "model", name: "qwen25-vl-7b" }]);
-    expect(desired?.models.filter(({ lifecycle }) => lifecycle.state === "deprecated").map(({ lifecycle }) => lifecycle.replacedBy)).toEqual(["qwen3-8b"]);
+    expect(desired?.models.filter(({ lifecycle }) => lifecycle.state === "deprecated").map(({ lifecycle }) => lifecycle.replacedBy)).toEqual([
+      "qwen3-8b",
+    ]);
     expect(desired?.models.filter(({ license }) => license === undefined)).toEqual([]);
   });
 
   it("name their schema for editors, by a path that exists", () => {
-    for (const { path, text } of [...files.manifests, ...files.policies, textFile("configs/holdfast.yaml", readFileSync(`${root}configs/holdfast.yaml`, "utf8"))]) {
+    for (const { path, text } of [
+      ...files.manifests,
+      ...files.policies,
+      textFile("configs/holdfast.yaml", readFileSync(`${root}configs/holdfast.yaml`, "utf8")),
+    ]) {
       const schema = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text)?.[1] ?? "missing";
       expect(() => readFileSync(new URL(schema, `file://${root}${path}`)), path).not.toThrow();
     }
@@ -43,7 +50,13 @@ describe("the manifests of this repository", () => {
   });
 
   it("have settings that are valid", async () => {
-    const loaded = await loadSettings({ flags: {}, env: {}, root: "/srv/project", home: "/home/ann", projectFile: textFile("configs/holdfast.yaml", readFileSync(`${root}configs/holdfast.yaml`, "utf8")) });
+    const loaded = await loadSettings({
+      flags: {},
+      env: {},
+      root: "/srv/project",
+      home: "/home/ann",
+      projectFile: textFile("configs/holdfast.yaml", readFileSync(`${root}configs/holdfast.yaml`, "utf8")),
+    });
     expect(told(loaded.diagnostics)).toBe("");
     expect(loaded.settings?.paths.registry).toBe("/srv/project/configs");
   });

@@ -15,7 +15,11 @@ import { fullPlan } from "./plan-samples.ts";
 type Node = Readonly<Record<string, unknown>>;
 
 /** A type with every optional member made required, all the way down. */
-type Whole<T> = T extends string | number | boolean | undefined ? T : T extends readonly (infer U)[] ? readonly Whole<U>[] : { readonly [K in keyof T]-?: Whole<T[K]> };
+type Whole<T> = T extends string | number | boolean | undefined
+  ? T
+  : T extends readonly (infer U)[]
+    ? readonly Whole<U>[]
+    : { readonly [K in keyof T]-?: Whole<T[K]> };
 
 function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -25,8 +29,16 @@ function isNode(value: unknown): value is Node {
 function propertiesOf(node: unknown, path: string): readonly { readonly path: string; readonly property: Node }[] {
   if (Array.isArray(node)) return node.flatMap((item, index) => propertiesOf(item, `${path}/${index}`));
   if (!isNode(node)) return [];
-  const own = isNode(node["properties"]) && !path.endsWith("/properties") ? Object.entries(node["properties"]).map(([key, property]) => ({ path: `${path}/${key}`, property: isNode(property) ? property : {} })) : [];
-  return [...own, ...Object.entries(node).filter(([key]) => key !== "examples" && key !== "default").flatMap(([key, value]) => propertiesOf(value, `${path}/${key}`))];
+  const own =
+    isNode(node["properties"]) && !path.endsWith("/properties")
+      ? Object.entries(node["properties"]).map(([key, property]) => ({ path: `${path}/${key}`, property: isNode(property) ? property : {} }))
+      : [];
+  return [
+    ...own,
+    ...Object.entries(node)
+      .filter(([key]) => key !== "examples" && key !== "default")
+      .flatMap(([key, value]) => propertiesOf(value, `${path}/${key}`)),
+  ];
 }
 
 function resolved(property: Node, root: Node): Node {
@@ -34,7 +46,10 @@ function resolved(property: Node, root: Node): Node {
   if (typeof ref !== "string") return property;
   const [file = "", pointer = ""] = ref.split("#");
   const base = file === "" ? root : Object.values(schemas).find((schema) => schema.$id === file);
-  const target = pointer.split("/").slice(1).reduce<unknown>((node, key) => (isNode(node) ? node[key] : undefined), base);
+  const target = pointer
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((node, key) => (isNode(node) ? node[key] : undefined), base);
   return { ...(isNode(target) ? resolved(target, isNode(base) ? base : {}) : {}), ...property };
 }
 
@@ -52,9 +67,12 @@ describe("the published schemas", () => {
   });
 
   it("S3.16 give every field a description and a default or an example", () => {
-    const found = names.flatMap((name) => propertiesOf(schemas[name], name).map(({ path, property }) => ({ path, property: resolved(property, schemas[name]) })));
+    const found = names.flatMap((name) =>
+      propertiesOf(schemas[name], name).map(({ path, property }) => ({ path, property: resolved(property, schemas[name]) })),
+    );
     expect(found.length).toBeGreaterThan(200);
-    const shown = (property: Node): boolean => ["default", "examples", "const", "enum"].some((keyword) => keyword in property) || isNode(property["properties"]);
+    const shown = (property: Node): boolean =>
+      ["default", "examples", "const", "enum"].some((keyword) => keyword in property) || isNode(property["properties"]);
     const bare = found.filter(({ property }) => typeof property["description"] !== "string" || !shown(property));
     expect(bare.map(({ path }) => path)).toEqual([]);
   });
@@ -65,7 +83,10 @@ describe("the published schemas", () => {
     for (const name of names) {
       for (const { path, property } of propertiesOf(schemas[name], name)) {
         const value = resolved(property, schemas[name]);
-        const samples: readonly unknown[] = [...(Array.isArray(value["examples"]) ? value["examples"] : []), ...("default" in value ? [value["default"]] : [])];
+        const samples: readonly unknown[] = [
+          ...(Array.isArray(value["examples"]) ? value["examples"] : []),
+          ...("default" in value ? [value["default"]] : []),
+        ];
         const local = { ...property, definitions: "definitions" in schemas[name] ? schemas[name].definitions : {} };
         const check = ajv.compile(local);
         for (const sample of samples) expect(check(structuredClone(sample)), `${path}: ${JSON.stringify(sample)}`).toBe(true);
@@ -87,14 +108,30 @@ describe("the published schemas", () => {
 
   it("describe plan and drift report exactly: these functions compile only when both sides have the same members", () => {
     const everyMemberOfPlan = [(plan: Whole<Plan>): Whole<WrittenPlan> => plan, (plan: Whole<WrittenPlan>): Whole<Plan> => plan];
-    const everyMemberOfReport = [(report: Whole<DriftReport>): Whole<WrittenDriftReport> => report, (report: Whole<WrittenDriftReport>): Whole<DriftReport> => report];
+    const everyMemberOfReport = [
+      (report: Whole<DriftReport>): Whole<WrittenDriftReport> => report,
+      (report: Whole<WrittenDriftReport>): Whole<DriftReport> => report,
+    ];
     expect([...everyMemberOfPlan, ...everyMemberOfReport]).toHaveLength(4);
   });
 
   it("accept a drift report, and additions of later versions", () => {
     const written = (report: DriftReport): WrittenDriftReport => report;
     const read = (report: WrittenDriftReport): DriftReport => report;
-    const counts = { missing: 1, extra: 0, digest: 0, incomplete: 0, corrupt: 0, config: 0, role: 0, backend: 0, "stale-runner": 0, "upstream-moved": 0, unverified: 0, unknown: 0 };
+    const counts = {
+      missing: 1,
+      extra: 0,
+      digest: 0,
+      incomplete: 0,
+      corrupt: 0,
+      config: 0,
+      role: 0,
+      backend: 0,
+      "stale-runner": 0,
+      "upstream-moved": 0,
+      unverified: 0,
+      unknown: 0,
+    };
     const report = written({
       formatVersion: "1.0",
       revision: { dirty: true, digest: "d" },
@@ -102,7 +139,22 @@ describe("the published schemas", () => {
       level: "stat",
       summary: counts,
       inSync: ["m"],
-      drifts: [{ id: "1", class: "missing", object: "model/m", store: "ollama:local", ref: "r", path: "p", message: "m", expected: "a", actual: "b", level: "full", location: { file: "f", line: 1, column: 1 }, response: "pull" }],
+      drifts: [
+        {
+          id: "1",
+          class: "missing",
+          object: "model/m",
+          store: "ollama:local",
+          ref: "r",
+          path: "p",
+          message: "m",
+          expected: "a",
+          actual: "b",
+          level: "full",
+          location: { file: "f", line: 1, column: 1 },
+          response: "pull",
+        },
+      ],
       verifiedAt: { oldest: "2026-11-21T11:50:02.000Z", never: [] },
     });
     expect(validate("drift-report", report)).toEqual({ data: read(report) });
@@ -113,7 +165,10 @@ describe("the published schemas", () => {
 
   it("can be bundled into one file that needs no other", () => {
     const samples: Partial<Record<SchemaName, { readonly good: unknown; readonly bad: unknown }>> = {
-      manifest: { good: { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name: "r" }, spec: { prefer: ["m"] } }, bad: { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name: "-r" }, spec: {} } },
+      manifest: {
+        good: { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name: "r" }, spec: { prefer: ["m"] } },
+        bad: { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name: "-r" }, spec: {} },
+      },
       plan: { good: fullPlan(), bad: { ...fullPlan(), createdAt: "today" } },
       settings: { good: { prune: { grace: "7d" } }, bad: { prune: { grace: 7 } } },
     };
@@ -128,7 +183,8 @@ describe("the published schemas", () => {
   });
 
   it("say about names what the code says in words", () => {
-    const accepted = (name: string): boolean => "data" in validate("role", { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name }, spec: {} });
+    const accepted = (name: string): boolean =>
+      "data" in validate("role", { apiVersion: "holdfast.dev/v1", kind: "Role", metadata: { name }, spec: {} });
     const pieces = ["a", "B", "7", ".", "..", "/", "-", "_", "(", ")", " ", "\\", "\u0007", "\u202e", "\u00a0", "é", "😀", "model-ollama-gguf", ":"];
     const texts = pieces.flatMap((a) => [a, ...pieces.flatMap((b) => [`${a}${b}`, ...pieces.map((c) => `${a}${b}${c}`)])]);
     expect(texts.filter((text) => accepted(text) !== (nameProblem(text) === undefined))).toEqual([]);
@@ -137,7 +193,18 @@ describe("the published schemas", () => {
   it("SEC-27 have no pattern that a long text can hang", () => {
     const hostile = ["a", "/", "a/", "-", ".", "./", " ", "9", "\\", "é"].map((part) => part.repeat(200_000));
     for (const text of hostile) {
-      const errors = validate("model", { apiVersion: text, kind: "Model", metadata: { name: text }, spec: { servedModelId: text, capabilities: { [text]: true }, launch: { env: { [text]: text } }, lifecycle: { purgeAfter: text }, source: { huggingface: { repo: "a/b", dir: text, include: [text] } } } });
+      const errors = validate("model", {
+        apiVersion: text,
+        kind: "Model",
+        metadata: { name: text },
+        spec: {
+          servedModelId: text,
+          capabilities: { [text]: true },
+          launch: { env: { [text]: text } },
+          lifecycle: { purgeAfter: text },
+          source: { huggingface: { repo: "a/b", dir: text, include: [text] } },
+        },
+      });
       expect(errors).toHaveProperty("errors");
     }
   });

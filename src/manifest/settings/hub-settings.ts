@@ -20,9 +20,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Decides the settings of the Hub. Source: huggingface_hub `constants.py`, `utils/_auth.py`. */
 export function resolveHubSettings(layers: Layers, env: Env, bases: Bases): HubSettings {
   const cacheHome = nonEmpty(env["XDG_CACHE_HOME"]) ?? join(bases.home, ".cache");
-  const home = hubPath("huggingface.home", { dir: join(cacheHome, "huggingface"), detail: "default" }, layers, { env, bases });
+  const home = hubPath("huggingface.home", { dir: join(cacheHome, "huggingface"), detail: "" }, layers, { env, bases });
   const token = tokenOf(env);
-  layers.record("huggingface.token", token === undefined ? "not set" : "set", token === undefined ? "default" : "environment", token?.place ?? "the token file is read when a request needs it");
+  layers.record(
+    "huggingface.token",
+    token === undefined ? "not set" : "set",
+    token === undefined ? "default" : "environment",
+    token?.place ?? "the token file is read when a request needs it",
+  );
   return {
     endpoint: endpointOf(layers),
     ...(token === undefined ? {} : { token: token.value }),
@@ -34,7 +39,12 @@ export function resolveHubSettings(layers: Layers, env: Env, bases: Bases): HubS
 }
 
 /** The client expands `~` and variables in the paths that it takes from the environment. */
-function hubPath(key: SettingKey, otherwise: { readonly dir: string; readonly detail: string }, layers: Layers, { env, bases }: { readonly env: Env; readonly bases: Bases }): string {
+function hubPath(
+  key: SettingKey,
+  otherwise: { readonly dir: string; readonly detail: string },
+  layers: Layers,
+  { env, bases }: { readonly env: Env; readonly bases: Bases },
+): string {
   const found = layers.find(key);
   if (found === undefined) {
     layers.record(key, otherwise.dir, "default", otherwise.detail);
@@ -75,7 +85,8 @@ function tokenOf(env: Env): { readonly value: string; readonly place: string } |
 /** Unlike with other switches every value but these four means no, and the first variable that has one decides (`constants.py`). */
 function offlineOf(layers: Layers, env: Env): boolean {
   const written = layers.findWritten("huggingface.offline");
-  const name = written?.from === "flag" ? undefined : ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].find((variable) => nonEmpty(env[variable]) !== undefined);
+  const name =
+    written?.from === "flag" ? undefined : ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].find((variable) => nonEmpty(env[variable]) !== undefined);
   if (name === undefined) {
     layers.record("huggingface.offline", String(written?.value === true), written?.from ?? "default", written?.place ?? "");
     return written?.value === true;

@@ -87,7 +87,8 @@ export function openLayers(sources: SettingSources, bases: Bases): Layers {
     duration: (key) => {
       const found = take(key);
       const ms = parseDuration(String(found?.value ?? "")) ?? 0;
-      if (key.startsWith("timeouts.") && ms > longestTimer) diagnostics.push(unusable(key, found, "is longer than the 24 days that can be waited for", "write a shorter time"));
+      if (key.startsWith("timeouts.") && ms > longestTimer)
+        diagnostics.push(unusable(key, found, "is longer than the 24 days that can be waited for", "write a shorter time"));
       return ms;
     },
     integer: (key, otherwise) => {
@@ -135,29 +136,43 @@ function unquoted(text: string | undefined): string | undefined {
 /** A diagnostic for a value that cannot be used. */
 export function unusable(key: string, found: Found | undefined, problem: string, remedy: string | undefined): Diagnostic {
   const place = found?.place === undefined || found.place === "" ? key : found.place;
-  return { severity: "error", code: "settings.value", message: `${place}: ${quote(found?.value)} ${problem}`, ...(remedy === undefined ? {} : { remedy }) };
+  return {
+    severity: "error",
+    code: "settings.value",
+    message: `${place}: ${quote(found?.value)} ${problem}`,
+    ...(remedy === undefined ? {} : { remedy }),
+  };
 }
 
 const yes: ReadonlySet<string> = new Set(["1", "true", "yes", "on"]);
 const no: ReadonlySet<string> = new Set(["0", "false", "no", "off"]);
 
-function parseText(setting: Setting, text: string): { readonly value: string | number | boolean } | { readonly problem: string; readonly remedy?: string } {
+function parseText(
+  setting: Setting,
+  text: string,
+): { readonly value: string | number | boolean } | { readonly problem: string; readonly remedy?: string } {
   switch (setting.kind) {
     case "path":
     case "text":
       return /\p{Cc}/u.test(text) ? { problem: "has a control character" } : { value: text };
     case "duration":
-      return parseDuration(text) === undefined ? { problem: "is not a length of time", remedy: "write a whole number and one of ms, s, m, h, d, w, for example 30s or 7d" } : { value: text };
+      return parseDuration(text) === undefined
+        ? { problem: "is not a length of time", remedy: "write a whole number and one of ms, s, m, h, d, w, for example 30s or 7d" }
+        : { value: text };
     case "choice": {
       const remedy = suggestion(text, setting.choices);
-      return setting.choices.includes(text) ? { value: text } : { problem: `is not one of ${setting.choices.join(", ")}`, ...(remedy?.startsWith("did") === true ? { remedy } : {}) };
+      return setting.choices.includes(text)
+        ? { value: text }
+        : { problem: `is not one of ${setting.choices.join(", ")}`, ...(remedy?.startsWith("did") === true ? { remedy } : {}) };
     }
     case "boolean":
       if (yes.has(text.toLowerCase())) return { value: true };
       return no.has(text.toLowerCase()) ? { value: false } : { problem: "is neither true nor false", remedy: "write true or false" };
     case "integer": {
       const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-      return value >= setting.minimum && value <= setting.maximum ? { value } : { problem: `is not a whole number from ${setting.minimum} to ${setting.maximum}` };
+      return value >= setting.minimum && value <= setting.maximum
+        ? { value }
+        : { problem: `is not a whole number from ${setting.minimum} to ${setting.maximum}` };
     }
   }
 }

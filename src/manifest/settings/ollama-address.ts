@@ -22,7 +22,8 @@ export function resolveOllamaAddress(layers: Layers, env: Readonly<Record<string
       layers.diagnostics.push(unusable("ollama.url", candidate, parsed.problem, "write it like http://localhost:11434"));
       continue;
     }
-    if (parsed.warning !== undefined) layers.diagnostics.push({ severity: "warning", code: "settings.value", message: `${candidate.place}: ${parsed.warning}` });
+    if (parsed.warning !== undefined)
+      layers.diagnostics.push({ severity: "warning", code: "settings.value", message: `${candidate.place}: ${parsed.warning}` });
     return settled(layers, parsed.url, candidate.from, candidate.place);
   }
   const host = layers.find("ollama.host");
@@ -36,7 +37,7 @@ export function resolveOllamaAddress(layers: Layers, env: Readonly<Record<string
 }
 
 function settled(layers: Layers, url: string, from: Origin, reason: string): OllamaAddress {
-  layers.record("ollama.url", url, from, reason);
+  layers.record("ollama.url", url, from, from === "default" ? "" : reason);
   return { url, reason };
 }
 

@@ -19,10 +19,17 @@ export function decodeSettingsFile(file: TextFile): DecodedSettingsFile {
   const { documents, diagnostics } = readYaml(file, manifestLimits);
   const [document, second] = documents;
   if (diagnostics.length > 0 || document === undefined) return { values: new Map(), diagnostics };
-  if (second !== undefined) return { values: new Map(), diagnostics: [diagnosticOf(second, { code: "settings.documents", path: [], message: "a settings file is one document", remedy: "remove the --- line" })] };
+  if (second !== undefined)
+    return {
+      values: new Map(),
+      diagnostics: [
+        diagnosticOf(second, { code: "settings.documents", path: [], message: "a settings file is one document", remedy: "remove the --- line" }),
+      ],
+    };
   if (document.value === null) return { values: new Map(), diagnostics: [] };
   const checked = validate("settings", document.value);
-  if ("errors" in checked) return { values: new Map(), diagnostics: schemaFindings(document, checked.errors).map((finding) => diagnosticOf(document, finding)) };
+  if ("errors" in checked)
+    return { values: new Map(), diagnostics: schemaFindings(document, checked.errors).map((finding) => diagnosticOf(document, finding)) };
   return { values: valuesOf(document), diagnostics: [] };
 }
 
@@ -30,7 +37,10 @@ function valuesOf(document: YamlDocument): ReadonlyMap<string, FileValue> {
   const values = new Map<string, FileValue>();
   for (const key of settingsByKey.keys()) {
     const path = key.split(".");
-    const value = path.reduce<unknown>((node, name) => (typeof node === "object" && node !== null ? Object.entries(node).find(([member]) => member === name)?.[1] : undefined), document.value);
+    const value = path.reduce<unknown>(
+      (node, name) => (typeof node === "object" && node !== null ? Object.entries(node).find(([member]) => member === name)?.[1] : undefined),
+      document.value,
+    );
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") continue;
     const { file, line } = document.locate(path, "key");
     values.set(key, { value, place: `${file}:${line}` });
