@@ -71,10 +71,10 @@ function standingOf({ record, ours }: Seen, serving: ServingObservation | undefi
   const { committed, pending } = record;
   if (committed === undefined) return { kind: "none" };
   const { model, servedId, root } = committed.target;
-  if (!leaderLives(committed, ours)) return { kind: "gone", why: `the server of ${model} (pid ${committed.process.pid}) is not running any more` };
+  if (!leaderLives(committed, ours)) return { kind: "gone", why: `the server of ${model} (pid ${committed.leader.pid}) is not running any more` };
   if (pending?.phase === "stopping") return { kind: "broken", why: `${model} was being stopped when the last switch was interrupted` };
   if (serving === undefined || serving.state === "unknown") return { kind: "silent", failure: serving?.failure ?? { code: "unsupported", retry: "terminal", message: "nothing reads this backend" } };
-  if (serving.state === "down") return { kind: "broken", why: `the server of ${model} (pid ${committed.process.pid}) runs and does not answer` };
+  if (serving.state === "down") return { kind: "broken", why: `the server of ${model} (pid ${committed.leader.pid}) runs and does not answer` };
   if (!serving.healthy) return { kind: "broken", why: `the server of ${model} says it is not healthy` };
   const served = serving.models.find((candidate) => candidate.id === servedId);
   if (served === undefined) return { kind: "broken", why: `the server answers for ${serving.models.map((candidate) => candidate.id).join(", ")} instead of ${servedId}` };
@@ -108,10 +108,11 @@ function servesWanted(wanted: Wanted, serving: Extract<ServingObservation, { sta
 }
 
 /** The right model serves; what an interrupted switch left behind is cleared away without touching it. */
-function decideTidy({ record, ours }: Seen, wanted: Extract<Wanted, { state: "ready" }>): ServingDecision {
-  const strays = ours.filter((process) => process.instance !== undefined && process.instance !== record.committed?.instance);
-  if (record.pending === undefined && strays.length === 0) return {};
-  return { step: { verb: "activate", wanted, reason: "it serves; what an interrupted switch left behind has to be cleared away" } };
+function decideTidy({ record, ours, stateFile }: Seen, wanted: Extract<Wanted, { state: "ready" }>): ServingDecision {
+  const strays = ours.filter((stray) => stray.instance !== undefined && stray.instance !== record.committed?.instance);
+  if (record.pending !== undefined || strays.length > 0) return { step: { verb: "activate", wanted, reason: "it serves; what an interrupted switch left behind has to be cleared away" } };
+  if (stateFile === "stale" || stateFile === "absent") return { step: { verb: "activate", wanted, reason: `it serves; the state file is ${stateFile} and has to be written` } };
+  return {};
 }
 
 function decideSwitch(question: ServingQuestion, seen: Seen, standing: Standing): ServingDecision {

@@ -30,7 +30,7 @@ function decodeActivated(fields: Fields): Activated {
   return {
     target: fields.inner("target", decodeTarget),
     instance: fields.text("instance"),
-    process: fields.inner("process", decodeProcess),
+    leader: fields.inner("leader", decodeProcess),
     port: fields.number("port"),
     log: fields.text("log"),
     spawnedAt: fields.text("spawnedAt"),
@@ -53,7 +53,7 @@ function decodeTransaction(fields: Fields): Transaction {
     log: fields.text("log"),
     ...fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name))),
   };
-  return phase === "starting" ? { phase, ...started } : { phase, ...started, process: fields.inner("process", decodeProcess), spawnedAt: fields.text("spawnedAt") };
+  return phase === "starting" ? { phase, ...started } : { phase, ...started, leader: fields.inner("leader", decodeProcess), spawnedAt: fields.text("spawnedAt") };
 }
 
 function decodeProcess(fields: Fields): ProcessIdentity {
@@ -99,7 +99,7 @@ function decodeAttempts(fields: Fields): Attempts {
 function decodeCondition(fields: Fields): ActiveCondition {
   return {
     status: fields.oneOf("status", ["True", "False", "Unknown"]),
-    reason: fields.oneOf("reason", ["Serving", "StartFailed", "RolledBack", "RollbackFailed", "Stopped", "Interrupted"]),
+    reason: fields.oneOf("reason", ["Serving", "StartFailed", "RollbackFailed", "Stopped"]),
     message: fields.text("message"),
     at: fields.text("at"),
   };

@@ -49,7 +49,7 @@ export interface ServingTarget {
 export interface Activated {
   readonly target: ServingTarget;
   readonly instance: string;
-  readonly process: ProcessIdentity;
+  readonly leader: ProcessIdentity;
   readonly port: number;
   readonly log: string;
   readonly spawnedAt: Instant;
@@ -79,7 +79,7 @@ export type Transaction =
       readonly since: Instant;
       readonly target: ServingTarget;
       readonly instance: string;
-      readonly process: ProcessIdentity;
+      readonly leader: ProcessIdentity;
       readonly log: string;
       readonly spawnedAt: Instant;
       readonly gpuBaseline?: Readonly<Record<string, number>>;
@@ -99,7 +99,7 @@ export interface Attempts {
 /** Whether a backend serves what it should, as of its last transaction. */
 export interface ActiveCondition {
   readonly status: "True" | "False" | "Unknown";
-  readonly reason: "Serving" | "StartFailed" | "RolledBack" | "RollbackFailed" | "Stopped" | "Interrupted";
+  readonly reason: "Serving" | "StartFailed" | "RollbackFailed" | "Stopped";
   readonly message: string;
   readonly at: Instant;
 }
@@ -141,6 +141,8 @@ export type ActivationObservation =
       readonly recordProblem?: string;
       /** Live processes of ours for this backend, all instances. */
       readonly ours: readonly ProcessFacts[];
+      /** Whether the state file says what the record says; undefined when it speaks about another backend. */
+      readonly stateFile?: "current" | "stale" | "absent";
       /** Somebody listens on the port. */
       readonly listening: boolean;
       /** Live processes that listen on the port or were told to, and are not ours. */
@@ -159,6 +161,6 @@ export function sameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
 }
 
 /** True when the process that was started for an instance is still alive; its children alone do not count. */
-export function leaderLives(started: Pick<Activated, "process">, processes: readonly ProcessFacts[]): boolean {
-  return processes.some((candidate) => sameProcess(candidate, started.process));
+export function leaderLives(started: Pick<Activated, "leader">, processes: readonly ProcessFacts[]): boolean {
+  return processes.some((candidate) => sameProcess(candidate, started.leader));
 }

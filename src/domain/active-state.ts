@@ -22,8 +22,8 @@ export function stateFileOwner(backends: readonly Backend[]): Backend | undefine
 }
 
 /** What the state file says of an activated model. */
-export function activeStateOf({ target, process, port, spawnedAt }: Activated): ActiveState {
-  return { logical_name: target.model, served_model_id: target.servedId, port, pid: process.pid, started_at: Date.parse(spawnedAt) / 1000 };
+export function activeStateOf({ target, leader, port, spawnedAt }: Activated): ActiveState {
+  return { logical_name: target.model, served_model_id: target.servedId, port, pid: leader.pid, started_at: Date.parse(spawnedAt) / 1000 };
 }
 
 /** The bytes of the state file. */

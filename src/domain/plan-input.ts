@@ -1,3 +1,4 @@
+import type { ActivationObservation } from "./activation.ts";
 import type { Assessment } from "./assess.ts";
 import type { DesiredState } from "./desired.ts";
 import type { Memory } from "./inventory.ts";
@@ -42,6 +43,8 @@ export interface PlanInput {
   readonly observed: ObservedState;
   readonly upstream: UpstreamState;
   readonly memory: Memory;
+  /** Records and live servers of single-port backends, sorted by backend; undefined = not looked at. */
+  readonly activations?: readonly ActivationObservation[];
   readonly options: PlanOptions;
   readonly now: Instant;
   readonly toolVersion: string;

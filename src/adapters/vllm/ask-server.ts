@@ -1,8 +1,8 @@
 import { failed, toFailure, type Failure } from "../../domain/failure.ts";
 
-/** What came back from one GET: an answer, a refused connection (nobody listens), or a failure that proves nothing. */
+/** What came back from one request: an answer, a refused connection (nobody listens), or a failure that proves nothing. */
 export type ServerAnswer =
-  | { readonly kind: "answer"; readonly status: number; /** Undefined when it is not JSON. */ readonly body: unknown }
+  | { readonly kind: "answer"; readonly status: number; /** Undefined when it is not JSON. */ readonly body: unknown; readonly text: string }
   | { readonly kind: "refused" }
   | { readonly kind: "failed"; readonly failure: Failure };
 
@@ -17,19 +17,22 @@ export interface ServerAddress {
 
 const mostBytes = 1024 * 1024;
 
-/** Sends one GET without following redirects. Rejects only with the signal's reason. */
-export async function askServer(server: ServerAddress, path: string, signal: AbortSignal): Promise<ServerAnswer> {
+/** Sends one GET, or a POST where there is something to post, without following redirects. Rejects only with the signal's reason. */
+export async function askServer(server: ServerAddress, path: string, signal: AbortSignal, posted?: object): Promise<ServerAnswer> {
   signal.throwIfAborted();
+  const request = posted === undefined ? { method: "GET" } : { method: "POST", body: JSON.stringify(posted) };
+  const asked = `${request.method} ${path}`;
   const deadline = AbortSignal.timeout(server.timeoutMs);
-  const headers = { accept: "application/json", ...(server.authorization === undefined ? {} : { authorization: server.authorization }) };
+  const headers = { accept: "application/json", ...(server.authorization === undefined ? {} : { authorization: server.authorization }), ...(posted === undefined ? {} : { "content-type": "application/json" }) };
   try {
-    const response = await fetch(`${server.url}${path}`, { headers, redirect: "manual", signal: AbortSignal.any([signal, deadline]) });
-    return { kind: "answer", status: response.status, body: parseJson(await readCapped(response, path)) };
+    const response = await fetch(`${server.url}${path}`, { ...request, headers, redirect: "manual", signal: AbortSignal.any([signal, deadline]) });
+    const text = await readCapped(response, asked);
+    return { kind: "answer", status: response.status, body: parseJson(text), text };
   } catch (error) {
     signal.throwIfAborted();
-    if (deadline.aborted) return failure("timeout", `GET ${path}: no answer from ${server.url} in ${server.timeoutMs} ms`);
+    if (deadline.aborted) return failure("timeout", `${asked}: no answer from ${server.url} in ${server.timeoutMs} ms`);
     if (isRefusal(error)) return { kind: "refused" };
-    if (error instanceof TypeError) return failure("unreachable", `GET ${path}: ${server.url} cannot be reached (${causeOf(error)})`);
+    if (error instanceof TypeError) return failure("unreachable", `${asked}: ${server.url} cannot be reached (${causeOf(error)})`);
     return { kind: "failed", failure: toFailure(error) };
   }
 }
@@ -49,12 +52,12 @@ function failure(code: "timeout" | "unreachable", message: string): ServerAnswer
   return { kind: "failed", failure: failed(code, message, { retry: "transient" }).failure };
 }
 
-async function readCapped(response: Response, path: string): Promise<string> {
+async function readCapped(response: Response, asked: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
-    if (bytes > mostBytes) throw failed("protocol", `GET ${path}: the answer is longer than ${mostBytes} bytes`);
+    if (bytes > mostBytes) throw failed("protocol", `${asked}: the answer is longer than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

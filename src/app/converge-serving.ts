@@ -1,0 +1,51 @@
+import { decideServing, type ServingDecision, type Wanted } from "../domain/activation-decision.ts";
+import { endpointOf } from "../domain/activation-arguments.ts";
+import { launchOf } from "../domain/activation-launch.ts";
+import type { Backend } from "../domain/backend.ts";
+import { failed } from "../domain/failure.ts";
+import { activate, deactivate, restorePrevious, type ActivationResult, type SwitchOptions } from "./activate.ts";
+import type { ActivationHost, Place } from "./activation-host.ts";
+import { observeActivation } from "./activation-journal.ts";
+import type { Declared } from "./activation-preflight.ts";
+
+/** What became of one backend. */
+export interface Convergence {
+  readonly decision: ServingDecision;
+  readonly result?: ActivationResult;
+}
+
+/** Where a backend listens, as switches need it; throws HoldfastError where that is not on this machine. */
+export function placeOf(backend: Backend, stateFile: string | undefined): Place {
+  const endpoint = endpointOf(backend);
+  if ("problem" in endpoint) throw failed("invalid-input", `nothing can be started for ${backend.metadata.name}: ${endpoint.problem}`);
+  return { backend: backend.metadata.name, port: endpoint.port, stopTimeout: backend.activation.stopTimeout, ...(stateFile === undefined ? {} : { stateFile }) };
+}
+
+/**
+ * Looks at one backend, decides, and does what was decided: from whatever a switch that was killed left behind, either the declared or the previous
+ * model serves afterwards. `declared` undefined means that nothing may be served.
+ */
+export async function convergeServing(host: ActivationHost, backend: Backend, declared: Omit<Declared, "backend"> | undefined, options: SwitchOptions): Promise<Convergence> {
+  const place = placeOf(backend, options.stateFile);
+  const reader = host.serving.find((candidate) => candidate.backend === backend.metadata.name);
+  const [observation, serving] = await Promise.all([observeActivation(host, place), reader?.observe(options.signal)]);
+  const decision = decideServing({ backend, wanted: wantedOf(backend, declared), observation, serving, now: host.clock.now() });
+  switch (decision.step?.verb) {
+    case undefined:
+      return { decision };
+    case "deactivate":
+      await deactivate(host, { ...place, adopt: backend.adopt }, options);
+      return { decision };
+    case "restore":
+      return { decision, result: await restorePrevious(host, backend, options) };
+    case "activate":
+      return declared === undefined ? { decision } : { decision, result: await activate(host, { backend, ...declared }, options) };
+  }
+}
+
+function wantedOf(backend: Backend, declared: Omit<Declared, "backend"> | undefined): Wanted {
+  if (declared === undefined) return { state: "nothing" };
+  const launch = launchOf(backend, declared.model, declared.holding);
+  if ("target" in launch) return { state: "ready", target: launch.target };
+  return { state: "unservable", model: declared.model.metadata.name, cause: "config", reason: launch.problem, ...(launch.remedy === undefined ? {} : { remedy: launch.remedy }) };
+}

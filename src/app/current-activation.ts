@@ -1,0 +1,66 @@
+import { leaderLives, type ActivationObservation, type ActivationRecord } from "../domain/activation.ts";
+import { activeStateOf, decodeActiveState, type ActiveState } from "../domain/active-state.ts";
+import type { ServingObservation } from "../domain/observed.ts";
+import { observeActivation } from "./activation-journal.ts";
+import type { ActivationHost, Place } from "./activation-host.ts";
+
+/** What one single-port backend serves right now, and how that compares with what is written about it. */
+export interface CurrentActivation {
+  readonly backend: string;
+  /**
+   * `serving`: ours, and it answers for the model. `loading`: a start is under way. `silent`: ours lives and does not answer as it should. `foreign`: somebody
+   * else's server. `stopped`: nothing runs. `unknown`: it cannot be told.
+   */
+  readonly state: "serving" | "loading" | "silent" | "foreign" | "stopped" | "unknown";
+  /** In the shape of the state file; undefined when nothing that is known runs. */
+  readonly active?: ActiveState;
+  readonly record?: ActivationRecord;
+  readonly served?: ServingObservation;
+  /** Sentences for people: what does not fit together. */
+  readonly notes: readonly string[];
+}
+
+/** Looks, and changes nothing: neither the record nor the state file, whatever is in them. */
+export async function currentActivation(host: Pick<ActivationHost, "files" | "paths" | "processes" | "serving">, place: Place, signal: AbortSignal): Promise<CurrentActivation> {
+  const reader = host.serving.find((candidate) => candidate.backend === place.backend);
+  const [seen, served] = await Promise.all([observeActivation(host, place), reader?.observe(signal)]);
+  const withServed = served === undefined ? {} : { served };
+  if (seen.state === "unknown") return { backend: place.backend, state: "unknown", ...withServed, notes: [seen.failure.message] };
+  const written = await readStateFile(host, place, seen);
+  const notes = [...(seen.recordProblem === undefined ? [] : [seen.recordProblem]), ...written.notes];
+  const base = { backend: place.backend, record: seen.record, ...withServed };
+  const { committed, pending } = seen.record;
+  if (committed !== undefined && leaderLives(committed, seen.ours)) {
+    const answers = served?.state === "serving" && served.healthy && served.models.some((model) => model.id === committed.target.servedId);
+    return { ...base, state: answers ? "serving" : "silent", active: activeStateOf(committed), notes };
+  }
+  if (seen.ours.length > 0) {
+    const target = pending?.target?.model ?? "a server";
+    return { ...base, state: "loading", notes: [...notes, `${target} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`] };
+  }
+  const [stranger] = seen.strangers;
+  if (seen.listening || stranger !== undefined) return { ...base, state: "foreign", ...(written.active === undefined ? {} : { active: written.active }), notes: [...notes, `${stranger === undefined ? "a process of another user" : `pid ${stranger.pid}`} has port ${place.port}, and Holdfast did not start it`] };
+  return { ...base, state: "stopped", notes };
+}
+
+interface Written {
+  /** Only when the process that the file names lives and is the one it means. */
+  readonly active?: ActiveState;
+  readonly notes: readonly string[];
+}
+
+/** A process that started after the file says it did is another one with the same number. */
+const clockSlack = 2;
+
+async function readStateFile(host: Pick<ActivationHost, "files" | "processes">, { stateFile }: Place, { record }: Extract<ActivationObservation, { state: "observed" }>): Promise<Written> {
+  if (stateFile === undefined) return { notes: [] };
+  const text = await host.files.read(stateFile);
+  if (text === undefined) return { notes: record.committed === undefined ? [] : [`${stateFile} is missing; holdfast reconcile writes it`] };
+  const decoded = decodeActiveState(text);
+  if ("problem" in decoded) return { notes: [`${stateFile} cannot be used: ${decoded.problem}; it is left as it is`] };
+  const { state } = decoded;
+  const found = host.processes.look(state.pid);
+  if (found === undefined) return { notes: [`${stateFile} names pid ${state.pid}, which is not running`] };
+  if (Date.parse(found.startedAt) / 1000 > state.started_at + clockSlack) return { notes: [`${stateFile} names pid ${state.pid}, which is another process by now (started ${found.startedAt})`] };
+  return { active: state, notes: [] };
+}
