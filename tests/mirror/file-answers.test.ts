@@ -1,5 +1,5 @@
 import { truncate } from "node:fs/promises";
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -83,8 +83,9 @@ describe("file answers", () => {
     const folder = await folderOf({ "acme/tiny/model.safetensors": Buffer.alloc(64 * 1024 * 1024) });
     const mirror = await mirrorOf(folder);
     await mainCommit(mirror, "acme/tiny");
+    const agent = new Agent({ keepAlive: true });
     const ended = new Promise((resolve) => {
-      const sent = request(`${mirror.url}${url}`, { agent: false }, (response) => {
+      const sent = request(`${mirror.url}${url}`, { agent }, (response) => {
         let bytes = 0;
         response.once("readable", () => {
           response.pause();

@@ -27,7 +27,8 @@ export const ggufMagic = "GGUF";
 export const ggufHeaderLimit = 64 * 1024 * 1024;
 
 const caps = { metadata: 16_384, tensors: 65_536, nameBytes: 256, dimensions: 4, alignment: 1024 * 1024 } as const;
-const largest = 2n ** 63n;
+/** Keeps every product below exact as a number. */
+const most = BigInt(Number.MAX_SAFE_INTEGER);
 /** Newer than our table: its size cannot be told, its offset can. */
 const unknownEncoding: TensorEncoding = { name: "unknown", weights: 1, bytes: 0 };
 
@@ -93,12 +94,12 @@ async function readTensor(cursor: HeaderCursor, alignment: number): Promise<Tens
   await cursor.need(dimensions * 8 + 12);
   const shape = Array.from({ length: dimensions }, () => cursor.uint64());
   const weights = shape.reduce((product, size) => product * size, 1n);
+  if (weights > most) throw bad("has more weights than any file can hold");
   const encoding = tensorEncodings.get(cursor.uint32()) ?? unknownEncoding;
   const offset = cursor.uint64();
   if (offset % BigInt(alignment) !== 0n) throw bad(`begins at ${offset}, not at a multiple of ${alignment}`);
   const perBlock = BigInt(encoding.weights);
   if ((shape[0] ?? 1n) % perBlock !== 0n) throw bad(`has rows that do not fill whole blocks of ${perBlock} weights`);
   const bytes = (weights / perBlock) * BigInt(encoding.bytes);
-  if (weights > largest || offset + bytes > BigInt(cursor.size)) throw bad(`at ${offset} of ${bytes} bytes leads beyond the end of the file`);
   return { encoding: encoding.name, weights: Number(weights), offset: Number(offset), bytes: Number(bytes) };
 }

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { failed, type HoldfastError } from "../../domain/failure.ts";
+import { failed, HoldfastError } from "../../domain/failure.ts";
 
 const windowBytes = 256 * 1024;
 
@@ -13,6 +13,11 @@ export interface CursorLimits {
 /** Something about the bytes of a weights file that no server should be given. */
 export function malformed(message: string): HoldfastError {
   return failed("integrity", message, { remedy: "do not load this file; fetch it again, or report it to its publisher" });
+}
+
+/** True for what speaks against the file itself, and not only against this attempt to read it. */
+export function isMalformed(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && ["integrity", "unsafe-path", "unsupported"].includes(error.failure.code);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { HeaderFinding } from "../../ports/model-headers.ts";
 import { parameterSize, present } from "./file-facts.ts";
 import { describeFolder } from "./folder-facts.ts";
 import { openFolder, type FolderFiles } from "./folder-files.ts";
-import { malformed } from "./header-cursor.ts";
+import { isMalformed, malformed } from "./header-cursor.ts";
 import { readShardIndex } from "./shard-index.ts";
 
 /** What to look at, and how to look at one weights file. */
@@ -30,9 +30,8 @@ export async function inspectModelFolder(folder: FolderToInspect): Promise<Heade
     return facts.format === undefined && !files.has("config.json") ? { state: "other" } : { state: "understood", facts };
   } catch (error) {
     folder.signal.throwIfAborted();
-    const proven = error instanceof HoldfastError && ["integrity", "unsafe-path", "unsupported"].includes(error.failure.code);
-    if (proven) return { state: "malformed", failure: error.failure };
-    throw error;
+    if (!isMalformed(error)) throw error;
+    return { state: "malformed", failure: error.failure };
   }
 }
 

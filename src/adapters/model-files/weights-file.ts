@@ -1,11 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
-import { failed, HoldfastError } from "../../domain/failure.ts";
 import type { ModelFacts } from "../../domain/observed.ts";
 import type { HeaderFinding } from "../../ports/model-headers.ts";
 import { ggufFacts, safetensorsFacts } from "./file-facts.ts";
 import { ggufHeaderLimit, ggufMagic, readGgufHeader } from "./gguf-header.ts";
-import { HeaderCursor, malformed } from "./header-cursor.ts";
+import { HeaderCursor, isMalformed, malformed } from "./header-cursor.ts";
+import { inTime } from "./in-time.ts";
 import { openForReading } from "./open-file.ts";
 import { readSafetensorsHeader, safetensorsHeaderLimit } from "./safetensors-header.ts";
 
@@ -22,18 +22,18 @@ interface OpenFile {
  * Looks at the head of one file. The bytes decide what it is; the name only counts against it: a file called `.gguf` or `.safetensors` that is
  * something else (a pickle, a zip, a 7z archive) is malformed. Throws HoldfastError when the file cannot be read, or not in time.
  */
-export async function inspectWeightsFile(path: string, signal: AbortSignal, timeoutMs: number): Promise<HeaderFinding> {
-  signal.throwIfAborted();
-  const deadline = AbortSignal.timeout(timeoutMs);
+export function inspectWeightsFile(path: string, outer: AbortSignal, timeoutMs: number): Promise<HeaderFinding> {
+  return inTime(`read the header of ${path}`, timeoutMs, outer, (signal) => inspect(path, signal));
+}
+
+async function inspect(path: string, signal: AbortSignal): Promise<HeaderFinding> {
   const file = await openForReading(path);
   try {
     const { size } = await file.stat();
-    const facts = await readFacts({ file, path, size, signal: AbortSignal.any([signal, deadline]) });
+    const facts = await readFacts({ file, path, size, signal });
     return facts === undefined ? { state: "other" } : { state: "understood", facts };
   } catch (error) {
-    signal.throwIfAborted();
-    if (deadline.aborted) throw failed("timeout", `read the header of ${path}: not done after ${timeoutMs} ms`, { retry: "transient", cause: error });
-    if (!(error instanceof HoldfastError)) throw error;
+    if (!isMalformed(error)) throw error;
     return { state: "malformed", failure: { ...error.failure, message: `${basename(path)}: ${error.failure.message}` } };
   } finally {
     await file.close();

@@ -88,6 +88,8 @@ const hostile: Readonly<Record<string, Buffer>> = {
   "a tensor longer than the file": rawGguf({ tensors: [tensor("a", [4096], 0)] }),
   "an offset that wraps around 64 bits": rawGguf({ tensors: [tensor("a", [16], 2n ** 64n - 32n)] }),
   "a size that wraps around 64 bits": rawGguf({ tensors: [tensor("a", [2n ** 62n, 2n ** 62n], 0)] }),
+  "2^80 weights of an encoding that nobody knows": rawGguf({ tensors: [tensor("a", [2n ** 40n, 2n ** 40n], 0, 99)] }),
+  "an offset past the end, of an encoding that nobody knows": rawGguf({ tensors: [tensor("a", [16], 4096, 99)] }),
   "2^63 tensors": rawGguf({ counts: [2n ** 63n, 0] }),
   "2^63 metadata entries": rawGguf({ counts: [0, 2n ** 63n] }),
   "more entries than there are": rawGguf({ counts: [0, 3], data: 0 }),

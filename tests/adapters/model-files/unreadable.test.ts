@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { tinyGguf } from "../../../examples/quickstart/models.ts";
 import { createModelHeaders } from "../../../src/adapters/model-files/model-headers.ts";
+import { inTime } from "../../../src/adapters/model-files/in-time.ts";
 import { entry, rawGguf, rawSafetensors, temporaryFolder, tensor, text, u32, u64 } from "./raw-files.ts";
 
 const run = promisify(execFile);
@@ -24,6 +25,16 @@ describe("files that cannot be read", () => {
     await run("mkfifo", [join(folder, "m.gguf")]);
     await expect(createModelHeaders().inspectFile(join(folder, "m.gguf"), signal)).rejects.toMatchObject({ failure: { code: "invalid-input" } });
     await expect(createModelHeaders().inspectFile(folder, signal)).rejects.toMatchObject({ failure: { code: "invalid-input" } });
+  });
+
+  it("does not wait for a read that hangs, and does not call the file malformed for it", async () => {
+    const hanging = new Promise<never>(() => undefined);
+    await expect(inTime("read", 20, signal, () => hanging)).rejects.toMatchObject({ failure: { code: "timeout", retry: "transient" } });
+    const controller = new AbortController();
+    const reading = inTime("read", 60_000, controller.signal, () => hanging);
+    const reason = new Error("stopped");
+    controller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
   });
 
   it("rejects with the reason of the signal", async () => {
