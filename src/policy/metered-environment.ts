@@ -5,13 +5,12 @@ import type { Meter } from "./meter.ts";
 /** Called once per round of every comprehension; no expression can name it. */
 export const roundFunction = "@round";
 
-const maximumList = 1_000;
 const maximumPattern = 256;
 const maximumMatchedText = 1_024;
 
 /**
- * The standard functions of CEL, each of which pays for its work before it does it, with caps on what can be built: without them a chain of
- * `.map(x, x + x)` takes all memory, and a counted repetition in a regular expression takes seconds.
+ * The standard functions of CEL, each of which pays for its work before it does it: otherwise a chain of `.map(x, x + x)` takes all memory, and a
+ * counted repetition in a regular expression takes seconds.
  */
 export function meteredEnvironment(cel: Cel, meter: Meter): CelEnv {
   const standard = [...cel.celEnv().funcs];
@@ -47,11 +46,10 @@ function costOf(cel: Cel, name: string, operands: readonly CelValue[], limit: nu
   return 1 + Math.ceil(length / 64) + Math.ceil(operands.reduce<number>((sum, operand) => sum + (cel.isCelList(operand) ? operand.size : 0), 0) / 32);
 }
 
-/** The nested lists that the library builds on `+` take quadratic time to walk: a flat one instead, up to a size. */
+/** The nested lists that the library builds on `+` take quadratic time to walk: a flat one instead. */
 function joinedLists(cel: Cel, args: readonly CelValue[]): CelInput | undefined {
   const [left, right] = args;
   if (!cel.isCelList(left) || !cel.isCelList(right)) return undefined;
-  if (left.size + right.size > maximumList) throw new Error(`a list of more than ${maximumList} items`);
   return cel.celList([...left, ...right]);
 }
 

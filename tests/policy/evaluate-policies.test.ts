@@ -107,7 +107,7 @@ describe("hostile expressions", () => {
     "a pattern on a long text": `!(${"'aaaaaaaaaaaaaaaaaaaa' + ".repeat(70)}'!').matches('^(a+)+$')`,
     "a long pattern": `!'a'.matches('${"b".repeat(300)}')`,
     "counted repetitions": `!'${"b".repeat(500)}'.matches('${"(a?){300}".repeat(15)}(a){300}')`,
-    "nested counted repetitions": `!'${"a".repeat(100)}'.matches('((a{30}){30}){2}x')`,
+    "nested counted repetitions": `!'${"a".repeat(100)}'.matches('((a{10}){10}){10}x')`,
     "a message": "google.protobuf.Struct{}.size() == 0 || true",
     "an undeclared name": "constructor == null || true",
     "the engine's own function": "@round(true)",
@@ -132,7 +132,7 @@ describe("hostile expressions", () => {
     for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"]) {
       expect(await verdictsOf(policyWith(`!has(action.${name}) && !has(host.${name}) && !("${name}" in model)`)), name).toEqual([]);
     }
-    expect(await evaluatePolicies([policyWith("!has(model.protect)")], planWith([actionWith({ ...pullQwen, name: "constructor" })]), context)).toEqual([]);
+    expect(await evaluatePolicies([policyWith("model == {}")], planWith([actionWith({ ...pullQwen, name: "constructor" })]), context)).toEqual([]);
   });
 
   it("SEC-28 an error object is never taken for true", async () => {

@@ -7,7 +7,7 @@ import { buildDriftReport } from "../../src/report/drift-report.ts";
 import { renderDriftMarkdown } from "../../src/report/drift-markdown.ts";
 import { renderDriftText } from "../../src/report/drift-text.ts";
 import { plainText } from "../../src/report/escape.ts";
-import { markdownBlock } from "../../src/report/markdown.ts";
+import { markdownBlock, markdownText } from "../../src/report/markdown.ts";
 import { renderPlanMarkdown } from "../../src/report/plan-markdown.ts";
 import { renderPlanText } from "../../src/report/plan-text.ts";
 import { renderStatusText } from "../../src/report/status-text.ts";
@@ -131,6 +131,10 @@ describe("what GitHub renders", () => {
       expect(marker?.slice(0, 4)).toBe(plainMarker?.slice(0, 4));
       expect(rest).toEqual(plainRest);
     }
+  });
+
+  it("SEC-22 a mention and an issue number are broken also after entities were decoded", () => {
+    expect(markdownText("@org #12 www.x.example https://y")).toBe("&#64;&#8203;org &#35;&#8203;12 www&#8203;.x.example https&#58;&#8203;//y");
   });
 
   it("SEC-22 no line can close a code block", () => {
