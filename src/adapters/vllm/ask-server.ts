@@ -23,7 +23,11 @@ export async function askServer(server: ServerAddress, path: string, signal: Abo
   const request = posted === undefined ? { method: "GET" } : { method: "POST", body: JSON.stringify(posted) };
   const asked = `${request.method} ${path}`;
   const deadline = AbortSignal.timeout(server.timeoutMs);
-  const headers = { accept: "application/json", ...(server.authorization === undefined ? {} : { authorization: server.authorization }), ...(posted === undefined ? {} : { "content-type": "application/json" }) };
+  const headers = {
+    accept: "application/json",
+    ...(server.authorization === undefined ? {} : { authorization: server.authorization }),
+    ...(posted === undefined ? {} : { "content-type": "application/json" }),
+  };
   try {
     const response = await fetch(`${server.url}${path}`, { ...request, headers, redirect: "manual", signal: AbortSignal.any([signal, deadline]) });
     const text = await readCapped(response, asked);
@@ -38,9 +42,10 @@ export async function askServer(server: ServerAddress, path: string, signal: Abo
 }
 
 /** Takes a configured URL apart: `/v1` at its end is the API's, credentials in it become a header, an API key comes before them. */
-export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
-    throw failed("invalid-input", "the address of a serving backend is not a URL", { remedy: "write http://host:port" });
+export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress | { readonly failure: Failure } {
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
+    return failed("invalid-input", "the address of a serving backend is not an HTTP URL", { remedy: "write http://host:port" });
+  }
   const { protocol, host, pathname, username, password } = new URL(url);
   const base = `${protocol}//${host}${pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`;
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");

@@ -20,10 +20,12 @@ export interface ServingReaderOptions {
  * `/health` with 200 or 503 (a remote one may not have it), and `/version` exists or does not.
  */
 export function createServingReader({ backend, url, timeoutMs = 3_000, apiKey }: ServingReaderOptions): ServingReader {
-  const server = serverAddress(url, timeoutMs, apiKey);
   return {
     backend,
     observe: async (signal) => {
+      signal.throwIfAborted();
+      const server = serverAddress(url, timeoutMs, apiKey);
+      if ("failure" in server) return { state: "unknown", backend, failure: server.failure };
       const [models, health, version] = await Promise.all(["/v1/models", "/health", "/version"].map((path) => askServer(server, path, signal)));
       if (models === undefined || health === undefined || version === undefined) throw new Error("three questions have three answers");
       return evaluate({ backend, address: server.url }, { models, health, version });

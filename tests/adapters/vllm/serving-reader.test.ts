@@ -86,8 +86,8 @@ describe("what cannot be told is unknown, never down", () => {
     expect(server.requests[0]?.authorization).toBe(`Basic ${Buffer.from("user:se cret").toString("base64")}`);
   });
 
-  it("refuses an address that is none", () => {
-    expect(() => createServingReader({ backend: "local", url: "localhost" })).toThrow("not a URL");
+  it.each(["", "localhost", "localhost:8000", "file:///etc/passwd"])("says that %j is no address", async (url) => {
+    expect(await observe(url)).toMatchObject({ state: "unknown", failure: { code: "invalid-input", retry: "terminal" } });
   });
 
   it("rejects with the reason of the signal", async () => {
