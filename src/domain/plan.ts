@@ -1,4 +1,4 @@
-import type { Action, Blocked, Plan, PlanSummary, Verb } from "./action.ts";
+import type { Action, Blocked, Bookkeeping, Plan, PlanSummary, Verb } from "./action.ts";
 import { assess, type Assessment } from "./assess.ts";
 import { compareText } from "./diagnostic.ts";
 import { sha256, type Sha256 } from "./digest.ts";
@@ -49,8 +49,14 @@ export function assessAll(input: Pick<PlanInput, "desired" | "lock" | "observed"
 
 /** SHA-256 over the canonical JSON of a plan without `createdAt`, `toolVersion` and instants of bookkeeping: equal decisions have equal digests. */
 export function planDigest(body: Omit<Plan, "digest">): Sha256 {
-  const { createdAt: _at, toolVersion: _tool, bookkeeping: _memory, ...rest } = body;
-  return sha256(canonicalJson(rest));
+  const { createdAt: _at, toolVersion: _tool, bookkeeping, ...rest } = body;
+  return sha256(canonicalJson({ ...rest, bookkeeping: bookkeeping.map(withoutInstant) }));
+}
+
+/** What a bookkeeping change says, whenever it is said. */
+function withoutInstant(change: Bookkeeping): unknown {
+  if (change.kind === "discover") return { ...change, model: { ...change.model, firstSeen: "" } };
+  return change.kind === "suspect" ? { ...change, suspicion: { ...change.suspicion, firstSeen: "" } } : change;
 }
 
 /** The plan with what policies deny moved from the actions to the blocked things, together with everything that depends on it. */
