@@ -41,10 +41,10 @@ export async function askServer(server: ServerAddress, path: string, signal: Abo
   }
 }
 
-/** Takes a configured URL apart: `/v1` at its end is the API's, credentials in it become a header, an API key comes before them. */
-export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress | { readonly failure: Failure } {
+/** Takes a configured URL apart: `/v1` at its end is the API's, credentials in it become a header, an API key comes before them. Throws `invalid-input`. */
+export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    return failed("invalid-input", "the address of a serving backend is not an HTTP URL", { remedy: "write http://host:port" });
+    throw failed("invalid-input", "the address of a serving backend is not an HTTP URL", { remedy: "write http://host:port" });
   }
   const { protocol, host, pathname, username, password } = new URL(url);
   const base = `${protocol}//${host}${pathname.replace(/\/+$/, "").replace(/\/v1$/, "")}`;

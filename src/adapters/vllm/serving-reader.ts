@@ -1,7 +1,7 @@
-import { failed, type Failure } from "../../domain/failure.ts";
+import { failed, toFailure, type Failure } from "../../domain/failure.ts";
 import type { ServingObservation } from "../../domain/observed.ts";
 import type { ServingReader } from "../../ports/serving-backend.ts";
-import { askServer, serverAddress, type ServerAnswer } from "./ask-server.ts";
+import { askServer, serverAddress, type ServerAddress, type ServerAnswer } from "./ask-server.ts";
 import { decodeModels, decodeVersion } from "./decode-serving.ts";
 
 /** One serving endpoint to read. */
@@ -24,13 +24,22 @@ export function createServingReader({ backend, url, timeoutMs = 3_000, apiKey }:
     backend,
     observe: async (signal) => {
       signal.throwIfAborted();
-      const server = serverAddress(url, timeoutMs, apiKey);
-      if ("failure" in server) return { state: "unknown", backend, failure: server.failure };
+      const server = addressOf(url, timeoutMs, apiKey);
+      if ("code" in server) return { state: "unknown", backend, failure: server };
       const [models, health, version] = await Promise.all(["/v1/models", "/health", "/version"].map((path) => askServer(server, path, signal)));
       if (models === undefined || health === undefined || version === undefined) throw new Error("three questions have three answers");
       return evaluate({ backend, address: server.url }, { models, health, version });
     },
   };
+}
+
+/** One address that cannot be used must not keep the others from being read. */
+function addressOf(url: string, timeoutMs: number, apiKey: string | undefined): ServerAddress | Failure {
+  try {
+    return serverAddress(url, timeoutMs, apiKey);
+  } catch (error) {
+    return toFailure(error);
+  }
 }
 
 function evaluate(
