@@ -41,7 +41,7 @@ export async function askServer(server: ServerAddress, path: string, signal: Abo
   }
 }
 
-/** Takes a configured URL apart: `/v1` at its end is the API's, credentials in it become a header, an API key comes before them. Throws `invalid-input`. */
+/** Takes a configured URL apart: drops `/v1` at its end, turns credentials into a header unless there is a key. Throws `invalid-input`. */
 export function serverAddress(url: string, timeoutMs: number, apiKey?: string): ServerAddress {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
     throw failed("invalid-input", "the address of a serving backend is not an HTTP URL", { remedy: "write http://host:port" });
