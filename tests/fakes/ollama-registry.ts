@@ -17,6 +17,8 @@ export interface RegistryFaults {
   auth: { realm?: string } | undefined;
   /** Serves blobs itself instead of pointing elsewhere, as many private registries do. */
   noRedirect: boolean;
+  /** Moves every tag to this manifest after the next manifest was sent. */
+  movesTo: string | undefined;
   /** Sends a login page instead of manifests. */
   html: boolean;
 }
@@ -58,6 +60,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
     retryAfter: undefined,
     auth: undefined,
     noRedirect: false,
+    movesTo: undefined,
     html: false,
   };
   const requests: string[] = [];
@@ -106,7 +109,12 @@ function answer(request: IncomingMessage, response: ServerResponse, shelf: Shelf
   if (version === "data") return sendData(request, response, namespace ?? "", shelf, faults);
   if (version !== "v2") return sendJson(response, 404, { errors: [{ code: "NOT_FOUND" }] });
   if (faults.auth && request.headers.authorization !== "Bearer pass") return challenge(request, response, faults.auth);
-  if (what === "manifests") return sendManifest(response, shelf.manifests.get(`${namespace}/${model}/${key}`), faults);
+  if (what === "manifests") {
+    const tag = `${namespace}/${model}/${key}`;
+    sendManifest(response, shelf.manifests.get(tag), faults);
+    if (faults.movesTo !== undefined) shelf.manifests.set(tag, faults.movesTo);
+    return;
+  }
   return sendBlob(request, response, key.replace("sha256:", ""), shelf, faults);
 }
 

@@ -17,7 +17,7 @@ export interface PullFaults {
   endsEarly: boolean;
   /** Writes another manifest than the registry sent. */
   wrongDigest: boolean;
-  /** Removes one blob behind the pull's back, as a deletion of another model at the same time does. */
+  /** Removes one blob behind the next pull's back, as a deletion of another model at the same time does. */
   losesBlob: string | undefined;
 }
 
@@ -52,6 +52,7 @@ export async function pullModel(job: PullJob): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, faults.wrongDigest ? manifest.text.replace("{", '{"odd":true,') : manifest.text);
   if (faults.losesBlob !== undefined) await rm(store.blob(faults.losesBlob), { force: true });
+  faults.losesBlob = undefined;
   if (old) await removeOld(job, old, layers);
   say({ status: "success" });
 }

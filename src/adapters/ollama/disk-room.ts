@@ -21,7 +21,7 @@ export async function requireRoom(side: WriterSide, ref: string, manifest: Manif
   const needed = sizeOf(absent);
   const free = side.directory === undefined ? undefined : await side.disk.freeBytes(side.directory);
   if (free === undefined || needed * margin <= free) return { total: sizeOf(layers), absent };
-  throw failed("disk-full", `${ref} needs ${gigabytes(needed)} more, ${gigabytes(free)} are free on ${side.directory}`, { remedy: "free some space there, or remove models that are not needed" });
+  throw failed("disk-full", `${ref} needs ${quantity(needed)} more, ${quantity(free)} are free on ${side.directory}`, { remedy: "free some space there, or remove models that are not needed" });
 }
 
 async function absentLayers({ directory, hasher, api }: WriterSide, layers: readonly ManifestLayer[], signal: AbortSignal): Promise<readonly ManifestLayer[]> {
@@ -38,6 +38,7 @@ function sizeOf(layers: readonly ManifestLayer[]): number {
   return layers.reduce((sum, layer) => sum + layer.size, 0);
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`;
+function quantity(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

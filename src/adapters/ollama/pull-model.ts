@@ -4,6 +4,7 @@ import type { Holding } from "../../domain/observed.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
 import { pullPinned } from "./pull-pinned.ts";
 import { pullTag } from "./pull-tag.ts";
+import { hasUnknownLayers } from "./remote-holdings.ts";
 import { badArtifacts } from "./verified-holding.ts";
 import type { WriterSide } from "./writer-side.ts";
 
@@ -17,13 +18,16 @@ export async function pullModel(side: WriterSide, name: OllamaName, request: Oll
 
 interface Present {
   readonly holding: Holding;
+  /** It is the wanted content and every file of it was proven. */
   readonly isWhole: boolean;
 }
 
 async function presentHolding(side: WriterSide, ref: string, digest: string | undefined, signal: AbortSignal): Promise<Present | undefined> {
   const seen = await side.reader.inspect(ref, "presence", signal);
   if (seen === undefined || "failure" in seen) return undefined;
-  if (digest === undefined || seen.contentId !== digest || badArtifacts(seen).length > 0) return { holding: seen, isWhole: false };
+  const isCandidate = seen.contentId === digest && !hasUnknownLayers(seen) && badArtifacts(seen).length === 0;
+  if (!isCandidate) return { holding: seen, isWhole: false };
   const proven = await side.reader.inspect(ref, "full", signal);
-  return { holding: seen, isWhole: proven !== undefined && "artifacts" in proven && badArtifacts(proven).length === 0, ...(proven !== undefined && "artifacts" in proven ? { holding: proven } : {}) };
+  if (proven === undefined || "failure" in proven) return undefined;
+  return { holding: proven, isWhole: badArtifacts(proven).length === 0 };
 }

@@ -18,8 +18,10 @@ const place = process.env["HOLDFAST_TEST_OLLAMA"]?.split(" ");
 const [url, directory] = place ?? [];
 
 if (url === undefined || directory === undefined) {
+  const wanted = 'start an empty `ollama serve` on this machine and set HOLDFAST_TEST_OLLAMA="<url> <models directory>"';
+  console.info(`skipped, a real Ollama: ${wanted}`);
   describe("model store: a real Ollama", () => {
-    it.skip('start an empty `ollama serve` on this machine and set HOLDFAST_TEST_OLLAMA="<url> <models directory>"', () => undefined);
+    it.skip(wanted, () => undefined);
   });
 } else {
   const secondName = (ref: string): string => ref.replace(/:[^:/]*$/, ":second");

@@ -5,6 +5,7 @@ import { createOllamaServerReader } from "../../../src/adapters/ollama/server-re
 import { createOllamaWriter } from "../../../src/adapters/ollama/writer.ts";
 import type { FactMemory } from "../../../src/adapters/ollama/show-facts.ts";
 import type { OllamaWriterOptions } from "../../../src/adapters/ollama/writer-side.ts";
+import type { Disk } from "../../../src/ports/disk.ts";
 import type { ModelReader, ModelWriter } from "../../../src/ports/model-store.ts";
 import type { ModelStoreFixture, SampleModel, SampleUpstream } from "../../contracts/model-store-fixture.ts";
 import { startFakeRegistry, type FakeRegistry } from "../../fakes/ollama-registry.ts";
@@ -20,10 +21,11 @@ export interface ServerScene {
   readonly server: FakeOllama;
   readonly registry: FakeRegistry;
   readonly facts: FactMemory;
+  readonly disk: Disk;
   readonly reader: ModelReader;
   readonly writer: ModelWriter;
   /** Another pair over the same server. */
-  connect(options?: Partial<Pick<OllamaWriterOptions, "stallTimeoutMs" | "pinListen" | "unloadTimeoutMs">> & { readonly url?: string }): { readonly reader: ModelReader; readonly writer: ModelWriter };
+  connect(options?: Partial<Pick<OllamaWriterOptions, "stallTimeoutMs" | "pinListen" | "unloadTimeoutMs" | "disk">> & { readonly url?: string }): { readonly reader: ModelReader; readonly writer: ModelWriter };
   install(sample: OllamaSample): Promise<string>;
   close(): Promise<void>;
 }
@@ -41,7 +43,7 @@ export async function openServerScene({ bytes }: { readonly bytes: boolean }): P
     const place = { store, url: server.url, ...(bytes ? { directory } : {}), timeoutMs: 5_000 };
     const reader = createOllamaServerReader({ ...place, ...options, hasher, facts });
     const retry = { attempts: 2, initialDelayMs: 10, maxDelayMs: 20 };
-    const writer = createOllamaWriter({ stallTimeoutMs: 60_000, ...place, retry, insecureRegistry: true, ...options, reader, disk, hasher, facts });
+    const writer = createOllamaWriter({ stallTimeoutMs: 60_000, disk, ...place, retry, insecureRegistry: true, ...options, reader, hasher, facts });
     return { reader, writer };
   };
   return {
@@ -50,6 +52,7 @@ export async function openServerScene({ bytes }: { readonly bytes: boolean }): P
     server,
     registry,
     facts,
+    disk,
     ...connect(),
     connect,
     install: (sample) => installSample(directory, registry.host, sample),
