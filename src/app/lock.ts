@@ -6,6 +6,7 @@ import type { Memory } from "../domain/inventory.ts";
 import type { Holding, ObservedState } from "../domain/observed.ts";
 import { encodeLock } from "../manifest/lock-file.ts";
 import type { ProgressSink } from "../ports/progress.ts";
+import { count } from "../report/quantities.ts";
 import type { Connections, Host } from "./host.ts";
 import { observeModels } from "./observe-models.ts";
 import type { Project } from "./read-project.ts";
@@ -88,9 +89,9 @@ function judge(model: Model, attempt: LockAttempt, existing: LockEntry | undefin
   const { name } = model.metadata;
   if (!("entry" in attempt)) return { name, state: "refused", detail: attempt.problem, ...(attempt.remedy === undefined ? {} : { remedy: attempt.remedy }) };
   const after = identityOf(attempt.entry);
-  if (existing === undefined) return { name, state: "locked", detail: `${attempt.entry.artifacts.length} files`, after };
+  if (existing === undefined) return { name, state: "locked", detail: count(attempt.entry.artifacts.length, "file"), after };
   const before = identityOf(existing);
-  if (sameLock(existing, attempt.entry)) return { name, state: "unchanged", detail: `${existing.artifacts.length} files`, before, after };
+  if (sameLock(existing, attempt.entry)) return { name, state: "unchanged", detail: count(existing.artifacts.length, "file"), before, after };
   if (options.update || options.force) return { name, state: "updated", detail: "the lock moved", before, after };
   return { name, state: "refused", detail: "it is locked to other content", before, after, remedy: `holdfast lock ${name} --force locks what is here; holdfast reconcile restores what is locked` };
 }

@@ -137,16 +137,17 @@ function detailsOf(action: Action): readonly string[] {
 
 function blockedSection(blocked: readonly Blocked[], look: Look): readonly string[] {
   if (blocked.length === 0) return [];
-  const lines = blocked.flatMap((item) => {
-    const remedy = blockedRemedy(item);
-    const place = item.location === undefined ? "" : ` (${item.location.file}:${item.location.line})`;
-    return [
-      look.paint("warning", `  ${item.cause === "unknown" ? "?" : "!"} ${plainText(item.object)}${plainText(place)}`),
-      ...indented(plainText(`${item.cause === "unknown" ? "unknown" : "blocked"}: ${blockedPhrase(item)}`), look),
-      ...(remedy === undefined ? [] : indented(plainText(`next: ${remedy}`), look)),
-    ];
+  const reasons = Map.groupBy(blocked, (item) => `${item.cause === "unknown" ? "unknown" : "blocked"}: ${blockedPhrase(item)}\0${blockedRemedy(item) ?? ""}`);
+  const lines = [...reasons.entries()].flatMap(([reason, items]) => {
+    const [why = "", remedy = ""] = reason.split("\0");
+    return [...items.map((item) => blockedHead(item, look)), ...indented(plainText(why), look), ...(remedy === "" ? [] : indented(plainText(`next: ${remedy}`), look))];
   });
   return [[look.paint("warning", `NOT ACTED ON (${blocked.length})`), ...lines].join("\n")];
+}
+
+function blockedHead(item: Blocked, look: Look): string {
+  const place = item.location === undefined ? "" : ` (${item.location.file}:${item.location.line})`;
+  return look.paint("warning", `  ${item.cause === "unknown" ? "?" : "!"} ${plainText(item.object)}${plainText(place)}`);
 }
 
 function verdictSection(plan: Plan, verdicts: readonly Verdict[], look: Look): readonly string[] {

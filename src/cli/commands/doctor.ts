@@ -1,6 +1,7 @@
 import { examine, type Check } from "../../app/doctor.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
+import { count } from "../../report/quantities.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
@@ -13,7 +14,7 @@ export async function doctor(session: Session, options: CommonOptions): Promise<
   const checks = await examine(await session.host(), { nodeVersion: process.versions.node, minimumNode: "22.19.0", ...(git === undefined ? {} : { gitVersion: git }) }, session.signal);
   const broken = checks.filter((check) => check.state === "failed").length;
   writeOutputs(outputs, {
-    text: () => `${checks.map((check) => lineOf(check, session)).join("")}${broken === 0 ? "All checks passed.\n" : `${broken} checks failed.\n`}`,
+    text: () => `${checks.map((check) => lineOf(check, session)).join("")}${broken === 0 ? "All checks passed.\n" : `${count(broken, "check")} failed.\n`}`,
     json: () => jsonAnswer("Doctor", { checks }),
   });
   return broken === 0 ? exitCodes.done : exitCodes.unexpected;
