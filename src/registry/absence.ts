@@ -18,19 +18,30 @@ export function describeAbsence(entries: readonly RegistryEntry[], name: string,
   if (found.state === "absent") return name.startsWith(placeholderPrefix) ? goneForGood(name) : unheardOf(entries, name);
   if (found.state === "ambiguous") {
     const names = found.entries.map((entry) => entry.name).toSorted(compareText);
-    return { kind: "ambiguous", message: `${JSON.stringify(name)} could mean ${names.join(" or ")}`, remedy: "use one of these names", nearest: names };
+    return {
+      kind: "ambiguous",
+      message: `${JSON.stringify(name)} could mean ${names.join(" or ")}`,
+      remedy: "use one of these names",
+      nearest: names,
+    };
   }
   const { entry } = found;
   if (isPlaceholder(entry)) return placeholder(entry);
   const reasons = hiddenBecause(entry, filter);
   if (reasons.length === 0) return undefined;
   const others = alternatives(entries, entry, filter);
-  return { kind: "filtered", message: `${entry.name} is in the registry but ${reasons.join(" and ")}`, remedy: remedyFor(entry, filter), nearest: others };
+  return {
+    kind: "filtered",
+    message: `${entry.name} is in the registry but ${reasons.join(" and ")}`,
+    remedy: remedyFor(entry, filter),
+    nearest: others,
+  };
 }
 
 function unheardOf(entries: readonly RegistryEntry[], name: string): Absence {
   const nearest = nearestNames(entries, name);
-  const remedy = nearest.length === 0 ? "holdfast list shows what there is; holdfast import takes in what Ollama has pulled" : `did you mean ${nearest.join(" or ")}?`;
+  const overview = "holdfast list shows what there is; holdfast import takes in what Ollama has pulled";
+  const remedy = nearest.length === 0 ? overview : `did you mean ${nearest.join(" or ")}?`;
   return { kind: "absent", message: `no model called ${JSON.stringify(name)} is in the registry`, remedy, nearest };
 }
 
@@ -42,7 +53,12 @@ function goneForGood(name: string): Absence {
 function placeholder(entry: RegistryEntry): Absence {
   const ref = resolvePlaceholder(entry);
   const message = `${entry.name} is a placeholder of the first import strategy${ref === undefined ? "" : `, made for ${ref}`}`;
-  return { kind: "placeholder", message, remedy: ref === undefined ? "holdfast purge-deprecated --placeholders-only removes it" : `use ${ref}`, nearest: ref === undefined ? [] : [ref] };
+  return {
+    kind: "placeholder",
+    message,
+    remedy: ref === undefined ? "holdfast purge-deprecated --placeholders-only removes it" : `use ${ref}`,
+    nearest: ref === undefined ? [] : [ref],
+  };
 }
 
 function remedyFor(entry: RegistryEntry, filter: ListFilter): string {

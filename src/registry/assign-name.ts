@@ -1,7 +1,7 @@
 import { sha256 } from "../domain/digest.ts";
 import type { Holding } from "../domain/observed.ts";
 import { parseOllamaName, shortOllamaName } from "../domain/ollama-name.ts";
-import { nameOfRef, type NamingStrategy } from "./naming.ts";
+import { familySlug, nameOfRef, type NamingStrategy } from "./naming.ts";
 import { placeholderPrefix } from "./placeholder.ts";
 
 /** What a name is made from. */
@@ -46,11 +46,7 @@ function formatOf(holding: Nameable): string | undefined {
 
 function namespaceOf(holding: Nameable): string {
   const parsed = parseOllamaName(holding.ref);
-  if (holding.store.startsWith("ollama:") && "name" in parsed) return slug(parsed.name.namespace);
+  if (holding.store.startsWith("ollama:") && "name" in parsed) return familySlug(parsed.name.namespace);
   const segments = holding.ref.split("/").filter((segment) => segment !== "");
-  return slug(segments.at(-2) ?? "hf");
-}
-
-function slug(text: string): string {
-  return text.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, "-").replaceAll(/^[-.]+|[-.]+$/g, "") || "x";
+  return familySlug(segments.at(-2) ?? "hf");
 }

@@ -1,7 +1,7 @@
 import type { Backend } from "../domain/backend.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { lockEntryOf } from "../domain/lock.ts";
-import type { ModelFacts } from "../domain/observed.ts";
+import type { Holding, ModelFacts } from "../domain/observed.ts";
 import { mergeCapabilities, type CapabilityClaim, type MergedCapabilities } from "./capabilities.ts";
 import { downloadFields } from "./download-fields.ts";
 import { endpointOf, registryBackend, type Endpoint } from "./endpoint.ts";
@@ -16,31 +16,43 @@ import { backendOf, inOllama, ollamaTag, originOf, type Subject } from "./subjec
 /** What is known of a model apart from what its manifest says about it: its entry of the discovered layer. */
 export function baseEntry(subject: Subject, input: ProjectionInput): RegistryEntry {
   const { name, holding } = subject;
-  const { history, memory } = input;
   const tag = ollamaTag(subject);
   const backend = backendOf(subject, input.desired.backends);
-  const facts = holding?.facts;
-  const parts = parseRefParts(tag ?? originOf(subject));
   const capabilities = capabilitiesOf(subject, tag ?? originOf(subject), input);
   const integrity = integrityOfSubject(subject, input);
   const empty = emptyEntry(name, inOllama(subject) ? "ollama" : registryBackend(backend));
   return {
     ...empty,
-    backend_config: { ...empty.backend_config, ...endpointIn(backend, tag), model_path: tag === undefined ? (holding?.location ?? "") : `ollama:/${tag}` },
+    backend_config: { ...empty.backend_config, ...endpointIn(backend, tag), model_path: modelPath(holding, tag) },
     capabilities: capabilities.values,
-    artifacts: integrity?.artifacts ?? empty.artifacts,
-    chat_template: { ...empty.chat_template, sha256: facts?.chatTemplateSha256 ?? null },
     version_lock: versionLock(name, input),
-    performance: history?.performance?.[name] ?? empty.performance,
-    probes: { vision: history?.visionProbes?.[name] ?? null },
-    metadata: { ...storeMetadata(facts, tag), reconciler: reconcilerRecord(subject, integrity, capabilities, memory) },
+    ...measured(empty, input),
+    metadata: { ...storeMetadata(holding?.facts, tag), reconciler: reconcilerRecord(subject, integrity, capabilities, input.memory) },
     served_model_id: tag ?? name,
-    license: shortLicense(facts?.license),
-    deprecated: deprecationOf(subject, memory) !== undefined,
-    family: parts.family === "" ? null : parts.family,
+    deprecated: deprecationOf(subject, input.memory) !== undefined,
     source_provider: providerOf(subject),
-    quantization: usable(facts?.quantization)?.toLowerCase() ?? parts.quant ?? null,
-    ...(holding === undefined || integrity === undefined ? {} : downloadFields({ subject, holding, integrity, tag }, input)),
+    ...described(holding?.facts, tag ?? originOf(subject)),
+    ...(holding && integrity && { artifacts: integrity.artifacts, ...downloadFields({ subject, holding, integrity, tag }, input) }),
+  };
+}
+
+/** For Ollama never a real folder: ImageWorks would hash what it finds there. */
+function modelPath(holding: Holding | undefined, tag: string | undefined): string {
+  return tag === undefined ? (holding?.location ?? "") : `ollama:/${tag}`;
+}
+
+function measured(empty: RegistryEntry, { history }: ProjectionInput): Pick<RegistryEntry, "performance" | "probes"> {
+  return { performance: history?.performance?.[empty.name] ?? empty.performance, probes: { vision: history?.visionProbes?.[empty.name] ?? null } };
+}
+
+/** What files and server say about the model, completed from its reference. */
+function described(facts: ModelFacts | undefined, origin: string): Pick<RegistryEntry, "family" | "quantization" | "license" | "chat_template"> {
+  const { family, quant } = parseRefParts(origin);
+  return {
+    family: family === "" ? null : family,
+    quantization: usable(facts?.quantization)?.toLowerCase() ?? quant ?? null,
+    license: shortLicense(facts?.license),
+    chat_template: { source: "embedded", path: null, sha256: facts?.chatTemplateSha256 ?? null },
   };
 }
 
@@ -62,7 +74,11 @@ function providerOf({ model, store }: Subject): string | null {
 
 /** Facts first; the table and the name only fill what nobody observed. */
 function capabilitiesOf({ name, holding }: Subject, origin: string, input: ProjectionInput): MergedCapabilities {
-  const observed = Object.entries(holding?.facts.capabilities ?? {}).map(([capability, { value, from }]): CapabilityClaim => ({ name: capability, value, from }));
+  const observed = Object.entries(holding?.facts.capabilities ?? {}).map(([capability, { value, from }]): CapabilityClaim => ({
+    name: capability,
+    value,
+    from,
+  }));
   const probe = input.history?.visionProbes?.[name]?.["vision_ok"];
   const probed: readonly CapabilityClaim[] = typeof probe === "boolean" ? [{ name: "vision", value: probe, from: "probe" }] : [];
   const guesses = [...knownModelClaims(input.knownModels ?? knownModels, origin), ...nameClaims(origin.split("/").at(-1) ?? origin)];

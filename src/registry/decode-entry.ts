@@ -11,7 +11,10 @@ export type DecodedEntry =
 /** Reads one entry of any era. Never throws. */
 export function decodeEntry(value: Json): DecodedEntry {
   const problems: FieldProblem[] = [];
-  if (!isJsonObject(value)) return { state: "bad", problems: [{ severity: "error", code: "registry.wrong-type", key: "", reason: "the entry is not an object" }] };
+  if (!isJsonObject(value)) return {
+    state: "bad",
+    problems: [{ severity: "error", code: "registry.wrong-type", key: "", reason: "the entry is not an object" }],
+  };
   const report: Report = (problem) => problems.push(problem);
   const entry = readEntry(value, report);
   const bad = problems.some((problem) => problem.severity === "error");
@@ -69,7 +72,12 @@ function required(value: Json | undefined, key: string, report: Report): string 
 
 function readBackendConfig(value: Json | undefined, report: Report): RegistryBackendConfig {
   const object = readObject(value, "backend_config", report, true);
-  if (object["port"] === null) report({ severity: "warning", code: "registry.null-value", key: "backend_config/port", reason: "backend_config.port is null, on which ImageWorks stops" });
+  if (object["port"] === null) report({
+    severity: "warning",
+    code: "registry.null-value",
+    key: "backend_config/port",
+    reason: "backend_config.port is null, on which ImageWorks stops",
+  });
   return {
     ...object,
     port: readCount(object["port"], "backend_config/port", report) ?? 0,
@@ -87,8 +95,18 @@ function readArtifacts(value: Json | undefined, report: Report): RegistryArtifac
   const object = readObject(value, "artifacts", report, true);
   const files = object["files"];
   const list: readonly Json[] = Array.isArray(files) ? files : [];
-  if (files === null) report({ severity: "warning", code: "registry.null-value", key: "artifacts/files", reason: "artifacts.files is null, on which ImageWorks stops" });
-  else if (files !== undefined && !Array.isArray(files)) report({ severity: "error", code: "registry.wrong-type", key: "artifacts/files", reason: "artifacts.files is not a list" });
+  if (files === null) report({
+    severity: "warning",
+    code: "registry.null-value",
+    key: "artifacts/files",
+    reason: "artifacts.files is null, on which ImageWorks stops",
+  });
+  else if (files !== undefined && !Array.isArray(files)) report({
+    severity: "error",
+    code: "registry.wrong-type",
+    key: "artifacts/files",
+    reason: "artifacts.files is not a list",
+  });
   const known = list.filter(isJsonObject).flatMap((file) => {
     const { path, sha256 } = file;
     return typeof path === "string" ? [{ ...file, path, sha256: typeof sha256 === "string" ? sha256 : "" }] : [];
@@ -106,7 +124,12 @@ function readVersionLock(value: Json | undefined, report: Report): RegistryVersi
   const object = readObject(value, "version_lock", report, true);
   const expected = readText(object["expected_aggregate_sha256"], "version_lock/expected_aggregate_sha256", report);
   const verified = readText(object["last_verified"], "version_lock/last_verified", report);
-  return { ...object, locked: readFlag(object["locked"], "version_lock/locked", report), expected_aggregate_sha256: expected ?? null, last_verified: verified ?? null };
+  return {
+    ...object,
+    locked: readFlag(object["locked"], "version_lock/locked", report),
+    expected_aggregate_sha256: expected ?? null,
+    last_verified: verified ?? null,
+  };
 }
 
 function readPerformance(value: Json | undefined, report: Report): RegistryPerformance {
@@ -133,7 +156,18 @@ function readPriorities(value: Json | undefined, report: Report): Readonly<Recor
 }
 
 /** Keys whose text "None" means nothing, wherever they stand. */
-const nullable = new Set(["served_model_id", "display_name", "license", "family", "quantization", "source_provider", "download_path", "aggregate_sha256", "expected_aggregate_sha256", "model_path"]);
+const nullable = new Set([
+  "served_model_id",
+  "display_name",
+  "license",
+  "family",
+  "quantization",
+  "source_provider",
+  "download_path",
+  "aggregate_sha256",
+  "expected_aggregate_sha256",
+  "model_path",
+]);
 
 function withoutNullStrings(object: JsonObject): JsonObject {
   const clean = (key: string, value: Json): Json => {

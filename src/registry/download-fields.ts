@@ -29,24 +29,39 @@ interface Held {
 /** The keys that say where the bytes lie. */
 export function downloadFields(held: Held, input: ProjectionInput): Pick<RegistryEntry, DownloadKey> {
   const { holding, integrity, tag } = held;
-  const since = arrivalOf(holding, input);
   const common = {
     download_location: input.settings.locations?.[holding.store] ?? null,
     download_size_bytes: integrity.bytes,
-    downloaded_at: since,
+    downloaded_at: arrivalOf(holding, input),
     last_accessed: null,
   };
-  const format = holding.facts.format === "other" ? undefined : holding.facts.format;
-  if (tag !== undefined) {
-    // ImageWorks takes the entry for valid only with an empty checksum, and hides paths that start with two slashes.
-    const path = holding.location ?? `ollama:/${tag}`;
-    return { ...common, source: null, download_format: format ?? "gguf", download_path: path, download_files: [], download_directory_checksum: "" };
-  }
-  const artifacts = modelArtifacts(holding, held.subject.model);
+  return { ...common, ...(tag === undefined ? folderFields(held) : ollamaFields(holding, tag)) };
+}
+
+type PlaceKey = "source" | "download_format" | "download_path" | "download_files" | "download_directory_checksum";
+
+/** ImageWorks takes an Ollama entry for valid only with an empty checksum, and hides it when the path starts with two slashes. */
+function ollamaFields(holding: Holding, tag: string): Pick<RegistryEntry, PlaceKey> {
+  const path = holding.location ?? `ollama:/${tag}`;
+  return { source: null, download_format: formatOf(holding) ?? "gguf", download_path: path, download_files: [], download_directory_checksum: "" };
+}
+
+function folderFields(held: Held): Pick<RegistryEntry, PlaceKey> {
+  const { holding, integrity, subject } = held;
+  const artifacts = modelArtifacts(holding, subject.model);
   const path = holding.location ?? (holding.store === "directory" ? holding.ref : null);
   const checksum = integrity.state === "present" ? directoryChecksum(artifacts) : "";
-  const files = artifacts.map((artifact) => artifact.path);
-  return { ...common, source: sourceOf(held, path, checksum), download_format: format ?? null, download_path: path, download_files: files, download_directory_checksum: checksum };
+  return {
+    source: sourceOf(held, path, checksum),
+    download_format: formatOf(holding) ?? null,
+    download_path: path,
+    download_files: artifacts.map((artifact) => artifact.path),
+    download_directory_checksum: checksum,
+  };
+}
+
+function formatOf({ facts }: Holding): string | undefined {
+  return facts.format === "other" ? undefined : facts.format;
 }
 
 /** When it came here: `modifiedAt` moves with every pull that changes nothing, so what we remember goes first. */
@@ -59,7 +74,8 @@ function arrivalOf({ store, ref, modifiedAt }: Holding, { memory }: ProjectionIn
 function sourceOf({ subject, holding, integrity }: Held, path: string | null, checksum: string): JsonObject {
   const { model } = subject;
   const hashes = new Map(integrity.artifacts.files.map((file) => [file.path, file.sha256]));
-  const repo = model?.source.kind === "huggingface" ? model.source.repo : holding.store === "huggingface" ? holding.ref.replace(/@[0-9a-f]{40}$/, "") : null;
+  const held = holding.store === "huggingface" ? holding.ref.replace(/@[0-9a-f]{40}$/, "") : null;
+  const repo = model?.source.kind === "huggingface" ? model.source.repo : held;
   const files = modelArtifacts(holding, model).map((artifact): JsonObject => {
     const sha256 = hashes.get(artifact.path);
     return { path: artifact.path, size: artifact.size, ...(sha256 === undefined ? {} : { sha256 }) };

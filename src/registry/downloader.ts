@@ -1,6 +1,6 @@
 import { compareText, type Diagnostic } from "../domain/diagnostic.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { emptyEntry, type RegistryEntry } from "./entry.ts";
+import { emptyEntry, encodeEntries, type RegistryEntry } from "./entry.ts";
 import { isJsonObject, numberOf, parseJsonText } from "./json-text.ts";
 
 /** One model as the downloader's `models.json` records it. */
@@ -16,12 +16,20 @@ export interface DownloadedModel {
 }
 
 /** Reads the downloader's manifest: an object of records by id. A record that cannot be used becomes a finding. */
-export function decodeDownloads(text: string, file: string): { readonly models: readonly DownloadedModel[]; readonly findings: readonly Diagnostic[] } {
+export function decodeDownloads(
+  text: string,
+  file: string,
+): { readonly models: readonly DownloadedModel[]; readonly findings: readonly Diagnostic[] } {
   const findings: Diagnostic[] = [];
   const records = recordsOf(text, file, findings);
   const models = Object.entries(records).flatMap(([id, record]): readonly DownloadedModel[] => {
     const model = modelOf(record);
-    if (model === undefined) findings.push({ severity: "error", code: "downloads.bad-record", message: `${file}: record ${id} has no model_name or no path`, pointer: `/${id}` });
+    if (model === undefined) findings.push({
+      severity: "error",
+      code: "downloads.bad-record",
+      message: `${file}: record ${id} has no model_name or no path`,
+      pointer: `/${id}`,
+    });
     return model === undefined ? [] : [model];
   });
   return { models: models.toSorted((a, b) => compareText(a.modelName, b.modelName) || compareText(a.path, b.path)), findings };
@@ -101,24 +109,30 @@ function skeleton(name: string, { path, format }: DownloadedModel): RegistryEntr
 
 function enriched(entry: RegistryEntry, model: DownloadedModel): RegistryEntry {
   const { path, format, size, checksum, files } = model;
-  const told: JsonObject = {
-    huggingface_id: model.modelName.replace(/@[^/]*$/, ""),
-    format: format ?? null,
-    path,
-    size_bytes: size ?? null,
-    directory_checksum: checksum ?? null,
-    files: files.map((file) => ({ path: file.path, size: file.size ?? null })),
-  };
-  const before = entry.source ?? {};
-  const missing = Object.keys(told).filter((key) => (before[key] ?? null) === null && told[key] !== null);
-  const download = {
+  const filled = {
+    ...entry,
+    source: filledIn(entry.source, sourceOf(model)),
     download_path: entry.download_path ?? path,
     download_format: entry.download_format ?? format ?? null,
     download_size_bytes: entry.download_size_bytes ?? size ?? null,
     download_files: entry.download_files.length > 0 ? entry.download_files : files.map((file) => file.path),
     download_directory_checksum: entry.download_directory_checksum ?? checksum ?? null,
   };
-  const same = entry.download_path === download.download_path && entry.download_format === download.download_format && entry.download_size_bytes === download.download_size_bytes;
-  if (missing.length === 0 && same && entry.download_files.length === download.download_files.length && entry.download_directory_checksum === download.download_directory_checksum) return entry;
-  return { ...entry, ...download, source: { ...before, ...Object.fromEntries(missing.map((key) => [key, told[key] ?? null])) } };
+  return encodeEntries([filled]) === encodeEntries([entry]) ? entry : filled;
+}
+
+function sourceOf({ modelName, path, format, size, checksum, files }: DownloadedModel): JsonObject {
+  return {
+    huggingface_id: modelName.replace(/@[^/]*$/, ""),
+    format: format ?? null,
+    path,
+    size_bytes: size ?? null,
+    directory_checksum: checksum ?? null,
+    files: files.map((file) => ({ path: file.path, size: file.size ?? null })),
+  };
+}
+
+function filledIn(before: JsonObject | null, told: JsonObject): JsonObject {
+  const missing = Object.entries(told).filter(([key]) => (before?.[key] ?? null) === null);
+  return { ...before, ...Object.fromEntries(missing) };
 }

@@ -13,7 +13,7 @@ export interface ForeignEntries {
   readonly findings: readonly Diagnostic[];
 }
 
-/** Finds the model that each foreign entry speaks of: by reference, folder or repository, else by name. What is ambiguous is reported, not guessed. */
+/** Finds the model that each foreign entry speaks of: by reference, folder or repository, else by name. What is ambiguous is only reported. */
 export function sortForeign(entries: readonly RegistryEntry[], subjects: readonly Subject[], memory: Memory): ForeignEntries {
   const superseded = new Map<string, RegistryEntry[]>();
   const kept: RegistryEntry[] = [];
@@ -52,5 +52,10 @@ function explain(entry: RegistryEntry, target: string | undefined, matches: read
     return [{ severity: "warning", code: "registry.ambiguous", message, remedy: `holdfast forget ${entry.name}` }];
   }
   const message = `the entry ${entry.name} was written by another program and no store holds its model; it is left as it is`;
-  return [{ severity: "warning", code: "registry.foreign-entry", message, remedy: "holdfast purge-deprecated removes it once it is deprecated; holdfast migrate makes a manifest of it" }];
+  return [{
+    severity: "warning",
+    code: "registry.foreign-entry",
+    message,
+    remedy: "holdfast purge-deprecated removes it once it is deprecated; holdfast migrate makes a manifest of it",
+  }];
 }

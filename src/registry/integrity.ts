@@ -27,8 +27,8 @@ export function registryPath(path: string): string {
 
 /** The files of a holding that belong to the model: a manifest may declare only some of a Hub repository. */
 export function modelArtifacts(holding: Holding, model: Model | undefined): readonly ObservedArtifact[] {
-  const source = model?.source;
-  const wanted = source?.kind === "huggingface" ? holding.artifacts.filter((artifact) => fileSelected(artifact.path, source.include, source.exclude)) : holding.artifacts;
+  const { include, exclude } = model?.source.kind === "huggingface" ? model.source : { include: [], exclude: [] };
+  const wanted = holding.artifacts.filter((artifact) => fileSelected(artifact.path, include, exclude));
   return [...new Map(wanted.map((artifact) => [artifact.path, artifact])).values()].toSorted((a, b) => compareText(a.path, b.path));
 }
 
@@ -48,7 +48,14 @@ export function integrityOf(artifacts: readonly ObservedArtifact[], lastVerified
     state: stateOf(artifacts),
     artifacts: { aggregate_sha256: complete ? aggregateSha256(files) : "", files },
     bytes,
-    record: { algorithm, coverage: coverageOf(artifacts, files.length), level: hashed ? "stat" : "presence", verifiedAt: verifiedAt ?? null, bytes, files: artifacts.length },
+    record: {
+      algorithm,
+      coverage: coverageOf(artifacts, files.length),
+      level: hashed ? "stat" : "presence",
+      verifiedAt: verifiedAt ?? null,
+      bytes,
+      files: artifacts.length,
+    },
   };
 }
 

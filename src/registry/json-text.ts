@@ -15,8 +15,8 @@ export type RawNumber = { readonly rawJSON: string };
 export type RegistryNumber = number | RawNumber;
 
 /**
- * Finds numbers that JavaScript might print in another way: final zeros, exponents, many digits, minus zero. It may also hit inside a string, which costs
- * time only.
+ * Finds numbers that JavaScript might print in another way: final zeros, exponents, many digits, minus zero. It may also hit inside a string, which
+ * costs time only.
  */
 const unusualNumber = /(?:"\s*:|[[,]|^)\s*-?(?:\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[eE]|[\d.]{16,}|0\.0{6}|(?<=-)0(?![.\d]))/;
 
@@ -53,6 +53,11 @@ export function isJsonObject(value: Json | undefined): value is JsonObject {
 export function numberOf(value: Json | undefined): number | undefined {
   if (typeof value === "number") return value;
   return isRawNumber(value) ? Number(value.rawJSON) : undefined;
+}
+
+/** An object without the members that say nothing. */
+export function stated(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(Object.entries(members).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])));
 }
 
 /** The same value with all numbers as JavaScript numbers, for use outside registry files. */

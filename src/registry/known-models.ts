@@ -27,7 +27,14 @@ export interface KnownModel {
 /** Known models by name; a value that can be replaced, not an authority. */
 export type KnownModels = readonly KnownModel[];
 
-export const defaultCapabilities: ModelCapabilities = { contextSize: 4096, toolCalling: false, vision: false, jsonMode: true, codingOptimized: false, embedding: false };
+export const defaultCapabilities: ModelCapabilities = {
+  contextSize: 4096,
+  toolCalling: false,
+  vision: false,
+  jsonMode: true,
+  codingOptimized: false,
+  embedding: false,
+};
 
 type Trait = "toolCalling" | "vision" | "codingOptimized";
 type Row = readonly [name: string, displayName: string, family: ModelFamily, contextSize: number, temperature: number, ...traits: readonly Trait[]];
@@ -47,7 +54,13 @@ const rows: readonly Row[] = [
 
 function knownModel([name, displayName, family, contextSize, defaultTemperature, ...traits]: Row): KnownModel {
   const has = (trait: Trait): boolean => traits.includes(trait);
-  const capabilities = { ...defaultCapabilities, contextSize, toolCalling: has("toolCalling"), vision: has("vision"), codingOptimized: has("codingOptimized") };
+  const capabilities = {
+    ...defaultCapabilities,
+    contextSize,
+    toolCalling: has("toolCalling"),
+    vision: has("vision"),
+    codingOptimized: has("codingOptimized"),
+  };
   return { name, displayName, family, capabilities, defaultTemperature };
 }
 
@@ -94,6 +107,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
 /** Guesses from the name alone, used only where no fact is known. A name is never taken to mean tools. */
 export function nameClaims(name: string): readonly CapabilityClaim[] {
   const text = name.toLowerCase();
-  const claims = hints.filter(([pattern]) => pattern.test(text)).map(([, capability]): CapabilityClaim => ({ name: capability, value: true, from: "name" }));
+  const claims = hints.filter(([pattern]) => pattern.test(text)).map(([, capability]): CapabilityClaim => ({
+    name: capability,
+    value: true,
+    from: "name",
+  }));
   return claims.toSorted((a, b) => compareText(a.name, b.name));
 }

@@ -46,7 +46,8 @@ function parseList(text: string, file: string): { readonly values: readonly Json
     return { finding: { severity: "error", code: "registry.not-a-list", message: `${file} is not a JSON array of entries`, location } };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return { finding: { severity: "error", code: "registry.not-json", message: `${file} is not JSON: ${error.message}`, location, remedy: "repair or restore the file; nothing was read from it" } };
+    const remedy = "repair or restore the file; nothing was read from it";
+    return { finding: { severity: "error", code: "registry.not-json", message: `${file} is not JSON: ${error.message}`, location, remedy } };
   }
 }
 
@@ -63,7 +64,10 @@ function fieldFindings(all: readonly Indexed[]): readonly EntryFinding[] {
   });
 }
 
-function keepOnePerName(all: readonly Indexed[], layer: RegistryLayer): { readonly kept: readonly Indexed[]; readonly repeated: readonly EntryFinding[] } {
+function keepOnePerName(
+  all: readonly Indexed[],
+  layer: RegistryLayer,
+): { readonly kept: readonly Indexed[]; readonly repeated: readonly EntryFinding[] } {
   const kept = new Map<string, Indexed>();
   const repeated: EntryFinding[] = [];
   const lastWins = layer === "discovered";
@@ -74,7 +78,11 @@ function keepOnePerName(all: readonly Indexed[], layer: RegistryLayer): { readon
     if (earlier === undefined || lastWins) kept.set(name, item);
     if (earlier === undefined) continue;
     const reason = `the name ${JSON.stringify(name)} was used before by entry ${earlier.index}; the ${lastWins ? "last" : "first"} one counts`;
-    repeated.push({ index: item.index, name, problem: { severity: lastWins ? "warning" : "error", code: "registry.duplicate-name", key: "name", reason } });
+    repeated.push({
+      index: item.index,
+      name,
+      problem: { severity: lastWins ? "warning" : "error", code: "registry.duplicate-name", key: "name", reason },
+    });
   }
   return { kept: [...kept.values()], repeated };
 }
@@ -87,25 +95,45 @@ function placed(findings: readonly EntryFinding[], text: string, file: string): 
     const which = name === undefined ? `entry ${index}` : `entry ${index} (${name})`;
     const effect = problem.severity === "error" && problem.code !== "registry.duplicate-name" ? "; the entry is left out, the others are loaded" : "";
     const pointer = problem.key === "" ? `/${index}` : `/${index}/${problem.key}`;
-    return { severity: problem.severity, code: problem.code, message: `${file}: ${which}: ${problem.reason}${effect}`, location: { file, ...place }, pointer };
+    return {
+      severity: problem.severity,
+      code: problem.code,
+      message: `${file}: ${which}: ${problem.reason}${effect}`,
+      location: { file, ...place },
+      pointer,
+    };
   });
 }
 
 function placeholderWarning(entries: readonly RegistryEntry[], file: string): readonly Diagnostic[] {
   const names = entries.filter(isPlaceholder).map((entry) => entry.name);
   if (names.length === 0) return [];
-  const message = `${file} has ${names.length} placeholder ${names.length === 1 ? "entry" : "entries"} of the first import strategy, superseded by one entry per model: ${names.join(", ")}`;
-  return [{ severity: "warning", code: "registry.legacy-placeholder", message, remedy: "holdfast import --deprecate-placeholders, then holdfast purge-deprecated --placeholders-only" }];
+  const count = names.length === 1 ? "a placeholder entry" : `${names.length} placeholder entries`;
+  const message = `${file} has ${count} of the first import strategy, superseded by one entry per model: ${names.join(", ")}`;
+  return [{
+    severity: "warning",
+    code: "registry.legacy-placeholder",
+    message,
+    remedy: "holdfast import --deprecate-placeholders, then holdfast purge-deprecated --placeholders-only",
+  }];
 }
 
 /** Splits the single-file form into layers as ImageWorks did, and says so once. */
-export function splitSingleFile(decoded: DecodedRegistry, file: string): { readonly curated: DecodedRegistry; readonly discovered: DecodedRegistry; readonly findings: readonly Diagnostic[] } {
+export function splitSingleFile(
+  decoded: DecodedRegistry,
+  file: string,
+): { readonly curated: DecodedRegistry; readonly discovered: DecodedRegistry; readonly findings: readonly Diagnostic[] } {
   const pick = (wanted: boolean): DecodedRegistry => {
     const chosen = decoded.entries.map((entry) => isGenerated(entry) === wanted);
     return { entries: decoded.entries.filter((_, index) => chosen[index]), sparse: decoded.sparse.filter((_, index) => chosen[index]), findings: [] };
   };
   const message = `${file} is a registry in the old single-file form; read as curated and discovered entries`;
-  const finding: Diagnostic = { severity: "warning", code: "registry.legacy-single-file", message, remedy: "holdfast migrate writes its entries as manifests" };
+  const finding: Diagnostic = {
+    severity: "warning",
+    code: "registry.legacy-single-file",
+    message,
+    remedy: "holdfast migrate writes its entries as manifests",
+  };
   return { curated: pick(false), discovered: pick(true), findings: [finding] };
 }
 

@@ -4,6 +4,7 @@ import type { JsonObject } from "../domain/json.ts";
 import type { Model } from "../domain/model.ts";
 import { canonicalCapability } from "./capabilities.ts";
 import { endpointOf, registryBackend } from "./endpoint.ts";
+import { stated } from "./json-text.ts";
 import { backendOf, ollamaTag } from "./subject.ts";
 
 /**
@@ -14,24 +15,23 @@ export function manifestEntry(model: Model, desired: Pick<DesiredState, "backend
   const { metadata, source, launch } = model;
   const backend = backendOf({ model }, desired.backends);
   const tag = ollamaTag({ model });
-  const endpoint = backend === undefined ? {} : endpointOf(backend);
-  return {
+  return stated({
     name: metadata.name,
     display_name: model.displayName ?? metadata.name,
     backend: tag === undefined ? registryBackend(backend) : "ollama",
-    backend_config: { ...endpoint, ...(tag === undefined ? {} : { model_path: `ollama:/${tag}` }), extra_args: launch.args },
+    backend_config: stated({ ...(backend && endpointOf(backend)), model_path: tag && `ollama:/${tag}`, extra_args: launch.args }),
     capabilities: overrides(model),
     generation_defaults: model.generationDefaults,
-    ...(launch.chatTemplate === undefined ? {} : { chat_template: { source: "external", path: launch.chatTemplate } }),
+    chat_template: launch.chatTemplate === undefined ? undefined : { source: "external", path: launch.chatTemplate },
     metadata: { ...model.extra, ...(model.testing ? { testing: true } : {}), reconciler: ownRecord(model) },
     served_model_id: model.servedModelId ?? tag ?? metadata.name,
     model_aliases: model.aliases,
     roles: model.roles.map((claim) => claim.role),
-    ...(model.license === undefined ? {} : { license: model.license }),
-    ...(source.kind === "huggingface" ? { source: { huggingface_id: source.repo } } : {}),
+    license: model.license,
+    source: source.kind === "huggingface" ? { huggingface_id: source.repo } : undefined,
     deprecated: model.lifecycle.state === "deprecated",
     role_priority: Object.fromEntries(model.roles.map((claim) => [claim.role, claim.priority])),
-  };
+  });
 }
 
 /** `reasoning` and `thinking` are one capability under two names, so both must say the same. */
@@ -44,12 +44,11 @@ function overrides(model: Model): JsonObject {
 function ownRecord(model: Model): JsonObject {
   const { lifecycle, metadata, capabilities } = model;
   const overridden = Object.keys(capabilities).map((name): [string, string] => [canonicalCapability(name), "manifest"]);
-  const deprecation = { ...(lifecycle.reason === undefined ? {} : { message: lifecycle.reason }), ...(lifecycle.replacedBy === undefined ? {} : { replaced_by: lifecycle.replacedBy }) };
-  return {
+  return stated({
     declared: true,
     manifest: metadata.location.file,
     protect: model.protect,
-    ...(overridden.length === 0 ? {} : { provenance: Object.fromEntries(overridden.toSorted(([a], [b]) => compareText(a, b))) }),
-    ...(lifecycle.state === "active" || Object.keys(deprecation).length === 0 ? {} : { deprecation }),
-  };
+    provenance: overridden.length === 0 ? undefined : Object.fromEntries(overridden.toSorted(([a], [b]) => compareText(a, b))),
+    deprecation: lifecycle.state === "active" ? undefined : stated({ message: lifecycle.reason, replaced_by: lifecycle.replacedBy }),
+  });
 }

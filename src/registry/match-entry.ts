@@ -14,7 +14,11 @@ export function speaksAbout(entry: RegistryEntry, holding: Pick<Holding, "store"
 }
 
 /** True when an entry is about an Ollama reference; Ollama ignores case and defaults may be left out. */
-export function speaksAboutOllama(entry: Pick<RegistryEntry, "backend" | "served_model_id" | "backend_config" | "download_path">, ref: string): boolean {
+export function speaksAboutOllama(
+  entry: Pick<RegistryEntry,
+  "backend" | "served_model_id" | "backend_config" | "download_path">,
+  ref: string,
+): boolean {
   const written = entry.backend === "ollama" ? refOfEntry(entry) : undefined;
   return written !== undefined && sameOllamaRef(fullRef(written), fullRef(ref));
 }

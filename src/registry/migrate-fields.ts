@@ -6,12 +6,20 @@ import { isJsonObject } from "./json-text.ts";
 import type { ManifestObject, StageLists } from "./migrate.ts";
 import { placeholderPrefix, refOfEntry } from "./placeholder.ts";
 
-const backendTypes: Readonly<Record<string, string>> = { ollama: "ollama", vllm: "vllm", lmdeploy: "lmdeploy", gguf: "gguf", remote: "openai", openai: "openai" };
+const backendTypes: Readonly<Record<string, string>> = {
+  ollama: "ollama",
+  vllm: "vllm",
+  lmdeploy: "lmdeploy",
+  gguf: "gguf",
+  remote: "openai",
+  openai: "openai",
+};
 const defaultPorts: Readonly<Record<string, number>> = { ollama: 11434, vllm: 24001, lmdeploy: 24001, gguf: 8080 };
 
 /** A name that a manifest may have: as near to the given one as the rules allow. */
 export function usableName(name: string): string {
-  const plain = name.replaceAll(/[\s\\\p{Cc}\p{Cf}\p{Cs}]+/gu, "-").split("/").filter((part) => part !== "" && part !== "." && part !== "..").join("/").replace(/^-+/, "");
+  const parts = name.replaceAll(/[\s\\\p{Cc}\p{Cf}\p{Cs}]+/gu, "-").split("/");
+  const plain = parts.filter((part) => part !== "" && part !== "." && part !== "..").join("/").replace(/^-+/, "");
   const real = plain.toLowerCase().startsWith(placeholderPrefix) ? `ollama-${plain}` : plain;
   return real.slice(0, 253) || "unnamed";
 }
@@ -21,15 +29,18 @@ export function sourceOf(entry: RegistryEntry): JsonObject | undefined {
   const ref = entry.backend === "ollama" ? refOfEntry(entry) : undefined;
   if (ref !== undefined) return { ollama: { model: ref } };
   if (entry.backend === "remote") return { remote: {} };
-  const repo = entry.source?.["huggingface_id"];
   const paths = [entry.download_path, entry.backend_config.model_path].filter((path) => path !== null);
   const dir = paths.find((path) => path.startsWith("/") || path.startsWith("~"));
-  const commit = dir === undefined ? undefined : /\/snapshots\/([0-9a-f]{40})\/?$/.exec(dir)?.[1];
-  if (typeof repo === "string" && /^[^/\s@]+\/[^/\s@]+$/.test(repo)) {
-    if (dir === undefined || commit !== undefined) return { huggingface: { repo, ...(commit === undefined ? {} : { revision: commit }) } };
-    return { huggingface: { repo, layout: "dir", dir } };
-  }
+  const repo = entry.source?.["huggingface_id"];
+  if (typeof repo === "string" && /^[^/\s@]+\/[^/\s@]+$/.test(repo)) return { huggingface: hubSource(repo, dir) };
   return dir === undefined ? undefined : { path: { dir } };
+}
+
+/** A snapshot folder of the Hub cache tells the commit; any other folder is a layout of its own. */
+function hubSource(repo: string, dir: string | undefined): JsonObject {
+  if (dir === undefined) return { repo };
+  const commit = /\/snapshots\/([0-9a-f]{40})\/?$/.exec(dir)?.[1];
+  return commit === undefined ? { repo, layout: "dir", dir } : { repo, revision: commit };
 }
 
 /** The name of the Backend manifest that serves an entry; entries of one endpoint share one. */
@@ -53,7 +64,8 @@ export function backendsOf(entries: readonly RegistryEntry[]): readonly Manifest
   for (const entry of entries) {
     const name = backendName(entry);
     if (name === undefined || found.has(name)) continue;
-    found.set(name, { apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec: { type: backendTypes[entry.backend] ?? entry.backend, url: urlOf(entry) } });
+    const spec = { type: backendTypes[entry.backend] ?? entry.backend, url: urlOf(entry) };
+    found.set(name, { apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec });
   }
   return [...found.values()].toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
 }

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import type { Holding, StoreId } from "../domain/observed.ts";
 import { parseOllamaName, shortOllamaName } from "../domain/ollama-name.ts";
 import type { RegistryEntry } from "./entry.ts";
-import { plainJson } from "./json-text.ts";
+import { plainJson, stated } from "./json-text.ts";
 import { adoptedCapabilities, backendName, backendsOf, launchOf, lifecycleOf, rolesOf, sourceOf, usableName } from "./migrate-fields.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
@@ -29,7 +29,10 @@ export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages:
   const findings: Diagnostic[] = [];
   const chosen = choose(entries.toSorted((a, b) => compareText(a.name, b.name)), findings);
   const taken = new Set(chosen.map(({ name }) => name.toLowerCase()));
-  const models = chosen.map(({ entry, name, source }) => modelManifest(entry, { name, source, stages, aliases: freeAliases(entry, name, taken, findings) }));
+  const models = chosen.map(({ entry, name, source }) => modelManifest(
+    entry,
+    { name, source, stages, aliases: freeAliases(entry, name, taken, findings) },
+  ));
   const backends = backendsOf(chosen.map(({ entry }) => entry));
   return { manifests: [...backends, ...models], findings: [...findings, ...sharedEndpoints(backends)] };
 }
@@ -39,7 +42,12 @@ function sharedEndpoints(backends: readonly ManifestObject[]): readonly Diagnost
   const byUrl = Map.groupBy(backends.filter((backend) => backend.spec["type"] !== "openai"), (backend) => String(backend.spec["url"]));
   return [...byUrl].flatMap(([url, group]): readonly Diagnostic[] => {
     const names = group.map((backend) => backend.metadata.name).join(" and ");
-    return group.length < 2 ? [] : [{ severity: "warning", code: "migrate.shared-endpoint", message: `${names} would both be at ${url}`, remedy: "give one of them another port, or let their models share one Backend" }];
+    return group.length < 2 ? [] : [{
+      severity: "warning",
+      code: "migrate.shared-endpoint",
+      message: `${names} would both be at ${url}`,
+      remedy: "give one of them another port, or let their models share one Backend",
+    }];
   });
 }
 
@@ -59,16 +67,35 @@ function choose(entries: readonly RegistryEntry[], findings: Diagnostic[]): read
       return [];
     }
     if (source === undefined) {
-      findings.push({ severity: "warning", code: "migrate.no-source", message: `${entry.name} does not say where its bytes come from and gets no manifest`, remedy: "write the manifest by hand" });
+      findings.push({
+        severity: "warning",
+        code: "migrate.no-source",
+        message: `${entry.name} does not say where its bytes come from and gets no manifest`,
+        remedy: "write the manifest by hand",
+      });
       return [];
     }
     if (names.has(name.toLowerCase())) {
-      findings.push({ severity: "error", code: "migrate.duplicate-name", message: `two entries would be called ${name}; only the first got a manifest`, remedy: "give one of them another name" });
+      findings.push({
+        severity: "error",
+        code: "migrate.duplicate-name",
+        message: `two entries would be called ${name}; only the first got a manifest`,
+        remedy: "give one of them another name",
+      });
       return [];
     }
     names.add(name.toLowerCase());
-    if (name !== entry.name) findings.push({ severity: "warning", code: "migrate.renamed", message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}` });
-    if (entry.version_lock.locked) findings.push({ severity: "note", code: "migrate.lock", message: `${entry.name} was locked by hash; its manifest requires a lock`, remedy: `holdfast lock ${name}` });
+    if (name !== entry.name) findings.push({
+      severity: "warning",
+      code: "migrate.renamed",
+      message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}`,
+    });
+    if (entry.version_lock.locked) findings.push({
+      severity: "note",
+      code: "migrate.lock",
+      message: `${entry.name} was locked by hash; its manifest requires a lock`,
+      remedy: `holdfast lock ${name}`,
+    });
     return [{ entry, name, source }];
   });
 }
@@ -79,7 +106,11 @@ function freeAliases(entry: RegistryEntry, name: string, taken: Set<string>, fin
     if (alias.toLowerCase() === name.toLowerCase()) return false;
     const free = usableName(alias) === alias && !taken.has(alias.toLowerCase());
     if (free) taken.add(alias.toLowerCase());
-    else findings.push({ severity: "warning", code: "migrate.alias-dropped", message: `the alias ${JSON.stringify(alias)} of ${entry.name} leads elsewhere or is not usable; it was left out` });
+    else findings.push({
+      severity: "warning",
+      code: "migrate.alias-dropped",
+      message: `the alias ${JSON.stringify(alias)} of ${entry.name} leads elsewhere or is not usable; it was left out`,
+    });
     return free;
   });
 }
@@ -91,16 +122,15 @@ interface ModelParts {
   readonly aliases: readonly string[];
 }
 
+const generatedMetadata = /^(?:reconciler|registry_layer|created_from_download|testing|ollama_.*|architecture)$/;
+
 function modelManifest(entry: RegistryEntry, { name, source, stages, aliases }: ModelParts): ManifestObject {
-  const backend = "ollama" in source || entry.backend !== "ollama" ? backendName(entry) : undefined;
-  const tag = sourceModel(source);
-  const served = entry.served_model_id;
-  const extra = Object.entries(entry.metadata).filter(([key]) => !/^(?:reconciler|registry_layer|created_from_download|testing|ollama_.*|architecture)$/.test(key));
-  const spec: Readonly<Record<string, Json | undefined>> = {
+  const extra = Object.entries(entry.metadata).filter(([key]) => !generatedMetadata.test(key));
+  const spec = stated({
     displayName: entry.display_name === entry.name ? undefined : entry.display_name,
     source,
-    backend,
-    servedModelId: served === undefined || served === tag || served === name ? undefined : served,
+    backend: "ollama" in source || entry.backend !== "ollama" ? backendName(entry) : undefined,
+    servedModelId: [sourceModel(source), name].includes(entry.served_model_id) ? undefined : entry.served_model_id,
     launch: launchOf(entry),
     roles: nonEmpty(rolesOf(entry, stages)),
     aliases: nonEmpty(aliases),
@@ -109,10 +139,10 @@ function modelManifest(entry: RegistryEntry, { name, source, stages, aliases }: 
     lifecycle: lifecycleOf(entry),
     lock: entry.version_lock.locked ? { required: true } : undefined,
     testing: entry.metadata["testing"] === true ? true : undefined,
-    generationDefaults: Object.keys(entry.generation_defaults).length === 0 ? undefined : plainJson(entry.generation_defaults),
-    metadata: extra.length === 0 ? undefined : plainJson(Object.fromEntries(extra)),
-  };
-  return { apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec: stated(spec) };
+    generationDefaults: nonEmptyObject(entry.generation_defaults),
+    metadata: nonEmptyObject(Object.fromEntries(extra)),
+  });
+  return { apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec };
 }
 
 function sourceModel(source: JsonObject): string | undefined {
@@ -121,26 +151,38 @@ function sourceModel(source: JsonObject): string | undefined {
   return typeof model === "string" ? model : undefined;
 }
 
-function nonEmpty(list: readonly Json[]): readonly Json[] | undefined {
-  return list.length === 0 ? undefined : list;
+function nonEmptyObject(object: JsonObject): Json | undefined {
+  return Object.keys(object).length === 0 ? undefined : plainJson(object);
 }
 
-function stated(spec: Readonly<Record<string, Json | undefined>>): JsonObject {
-  return Object.fromEntries(Object.entries(spec).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])));
+function nonEmpty(list: readonly Json[]): readonly Json[] | undefined {
+  return list.length === 0 ? undefined : list;
 }
 
 /** Manifests that say exactly what the stores hold now, so that the next plan has nothing to do. `names` gives each holding its name. */
 export function manifestsFromHoldings(holdings: readonly Holding[], names: (holding: Holding) => string): Migration {
   const findings: Diagnostic[] = [];
   const taken = new Set<string>();
-  const manifests = holdings.toSorted((a, b) => compareText(a.store, b.store) || compareText(a.ref, b.ref)).flatMap((holding): readonly ManifestObject[] => {
+  const manifests = holdings.toSorted((a, b) => compareText(
+    a.store,
+    b.store,
+  ) || compareText(a.ref, b.ref)).flatMap((holding): readonly ManifestObject[] => {
     const name = names(holding);
     if (holding.facts.remoteHost !== undefined) {
-      findings.push({ severity: "note", code: "adopt.remote", message: `${holding.ref} has no bytes here (it runs at ${holding.facts.remoteHost}) and gets no manifest` });
+      findings.push({
+        severity: "note",
+        code: "adopt.remote",
+        message: `${holding.ref} has no bytes here (it runs at ${holding.facts.remoteHost}) and gets no manifest`,
+      });
       return [];
     }
     if (taken.has(name)) {
-      findings.push({ severity: "error", code: "adopt.duplicate-name", message: `two models would be called ${name}; ${holding.ref} got no manifest`, remedy: "adopt it under a name of its own" });
+      findings.push({
+        severity: "error",
+        code: "adopt.duplicate-name",
+        message: `two models would be called ${name}; ${holding.ref} got no manifest`,
+        remedy: "adopt it under a name of its own",
+      });
       return [];
     }
     taken.add(name);
@@ -152,7 +194,10 @@ export function manifestsFromHoldings(holdings: readonly Holding[], names: (hold
 function specOf(holding: Holding): JsonObject {
   const { store, ref } = holding;
   if (store === "directory") return { source: { path: { dir: ref } } };
-  if (store === "huggingface") return { source: { huggingface: { repo: ref.replace(/@[0-9a-f]{40}$/, ""), revision: holding.contentId ?? ref.slice(-40) } } };
+  if (store === "huggingface") {
+    const revision = holding.contentId ?? ref.slice(-40);
+    return { source: { huggingface: { repo: ref.replace(/@[0-9a-f]{40}$/, ""), revision } } };
+  }
   const parsed = parseOllamaName(ref);
   return { source: { ollama: { model: "name" in parsed ? shortOllamaName(parsed.name) : ref } }, backend: backendIn(store) };
 }

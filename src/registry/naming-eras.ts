@@ -1,5 +1,6 @@
+import { parseOllamaName } from "../domain/ollama-name.ts";
 import type { RegistryEntry } from "./entry.ts";
-import { nameOfRef, parseRefParts, type NameContext, type NamingStrategy } from "./naming.ts";
+import { familySlug, nameOfRef, parseRefParts, type NameContext, type NamingStrategy } from "./naming.ts";
 import { ownRecordOf } from "./own-record.ts";
 import { isPlaceholder, placeholderPrefix, refOfEntry } from "./placeholder.ts";
 
@@ -19,10 +20,17 @@ export function namingEraOf(entry: RegistryEntry): NamingEra {
 /** The era whose rule gives this name to this reference; a namespace in front and a digest at the end, added against collisions, do not count. */
 export function eraOfName(name: string, ref: string, quant?: string): NamingStrategy | undefined {
   const context = { ...ollama, ...(quant === undefined ? {} : { quant }) };
-  const sameAs = (candidate: string): boolean => name === candidate || withoutDigest(name).endsWith(`-${candidate}`) || withoutDigest(name) === candidate;
+  const forms = [name, withoutDigest(name)];
+  const namespace = namespaceOf(ref);
+  const sameAs = (candidate: string): boolean => forms.includes(candidate) || forms.includes(`${namespace}-${candidate}`);
   if (sameAs(nameOfRef(ref, "a1", ollama))) return "a1";
   if (sameAs(nameOfRef(ref, "a2", ollama)) || sameAs(nameOfRef(ref, "a2", context))) return "a2";
   return sameAs(nameOfRef(ref, "simple")) || sameAs(nameOfRef(ref, "simple", context)) ? "simple" : undefined;
+}
+
+function namespaceOf(ref: string): string {
+  const parsed = parseOllamaName(ref);
+  return "name" in parsed ? familySlug(parsed.name.namespace) : "";
 }
 
 function withoutDigest(name: string): string {

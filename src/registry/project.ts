@@ -1,5 +1,5 @@
 import { compareText, sortDiagnostics, type Diagnostic } from "../domain/diagnostic.ts";
-import { canonicalJson, type JsonObject } from "../domain/json.ts";
+import { canonicalJson, type Json, type JsonObject } from "../domain/json.ts";
 import { baseEntry } from "./base-entry.ts";
 import { normalizeCapabilities } from "./capabilities.ts";
 import { carryOver } from "./carry.ts";
@@ -69,20 +69,34 @@ function handWrittenOf({ curated }: ProjectionInput): HandWritten {
   return { sparse, entries: curated?.entries.filter((entry) => names.has(entry.name)) ?? [] };
 }
 
-function currentEntries(subjects: readonly Subject[], handWritten: HandWritten, foreign: ForeignEntries, input: ProjectionInput): readonly RegistryEntry[] {
+function currentEntries(
+  subjects: readonly Subject[],
+  handWritten: HandWritten,
+  foreign: ForeignEntries,
+  input: ProjectionInput,
+): readonly RegistryEntry[] {
   const earlierOf = earlierEntries(input.previous?.discovered ?? [], subjects);
   const written = new Map(handWritten.entries.map((entry) => [entry.name, entry]));
   return subjects.map((subject) => {
     const curated = written.get(subject.name);
-    const base = curated !== undefined && subject.model === undefined && subject.holding === undefined ? curatedOnly(curated, subject) : baseEntry(subject, input);
+    const base = curated !== undefined && subject.model === undefined && subject.holding === undefined ? curatedOnly(curated, subject) : baseEntry(
+      subject,
+      input,
+    );
     const earlier = earlierOf(base, subject);
     const seen = earlier === undefined ? base : refreshed(base, earlier);
     return (foreign.superseded.get(subject.name) ?? []).reduce(carryOver, seen);
   });
 }
 
-/** Finds our own earlier entry of a model: of the same name and identity, else of the same identity under a name that is free now, else a namesake in the same store. */
-function earlierEntries(previous: readonly RegistryEntry[], subjects: readonly Subject[]): (base: RegistryEntry, subject: Subject) => RegistryEntry | undefined {
+/**
+ * Finds our own earlier entry of a model: of the same name and identity, else of the same identity under a name that is free now, else a namesake in
+ * the same store.
+ */
+function earlierEntries(
+  previous: readonly RegistryEntry[],
+  subjects: readonly Subject[],
+): (base: RegistryEntry, subject: Subject) => RegistryEntry | undefined {
   const own = previous.filter((entry) => ownRecordOf(entry) !== undefined);
   const inUse = new Set(subjects.map((subject) => subject.name));
   const named = new Map(own.map((entry) => [entry.name, entry]));
@@ -105,8 +119,20 @@ function refreshed(base: RegistryEntry, earlier: RegistryEntry): RegistryEntry {
 function curatedOnly(curated: RegistryEntry, { absence }: Subject): RegistryEntry {
   const { name, backend, capabilities, served_model_id } = curated;
   const state = absence?.state ?? "unknown";
-  const reconciler = { uid: `curated/${name}`, state, declared: false, digest: null, naming: "unknown", conditions: [readyCondition(state, absence?.reason ?? "NotHeld")] };
-  return { ...emptyEntry(name, backend), capabilities: normalizeCapabilities(capabilities), served_model_id: served_model_id ?? name, metadata: { reconciler } };
+  const reconciler = {
+    uid: `curated/${name}`,
+    state,
+    declared: false,
+    digest: null,
+    naming: "unknown",
+    conditions: [readyCondition(state, absence?.reason ?? "NotHeld")],
+  };
+  return {
+    ...emptyEntry(name, backend),
+    capabilities: normalizeCapabilities(capabilities),
+    served_model_id: served_model_id ?? name,
+    metadata: { reconciler },
+  };
 }
 
 /** Lays manifests over entries; names that only the manifests know are not there, because every declared model has an entry. */
@@ -124,7 +150,8 @@ function conflicts(handWritten: HandWritten, manifests: readonly JsonObject[]): 
     const curated = handWritten.sparse.find((entry) => entry["name"] === manifest["name"]);
     if (curated === undefined) return [];
     const over = overlay(curated, manifest);
-    const keys = Object.keys(curated).filter((key) => key !== "metadata" && canonicalJson(plainJson(over[key] ?? null)) !== canonicalJson(plainJson(curated[key] ?? null)));
+    const text = (value: Json | undefined): string => canonicalJson(plainJson(value ?? null));
+    const keys = Object.keys(curated).filter((key) => key !== "metadata" && text(over[key]) !== text(curated[key]));
     if (keys.length === 0) return [];
     const message = `the curated entry ${String(manifest["name"])} and its manifest differ in ${keys.join(", ")}; the manifest counts`;
     return [{ severity: "warning", code: "registry.curated-conflict", message, remedy: `take ${String(manifest["name"])} out of the curated file` }];

@@ -23,21 +23,23 @@ export interface ListFilter {
 
 /** Why an entry is not in a list, each reason with the value that was wanted. */
 export function hiddenBecause(entry: RegistryEntry, filter: ListFilter): readonly string[] {
-  const reasons: string[] = [];
-  if (entry.deprecated && filter.showDeprecated !== true) reasons.push("it is deprecated");
-  if (filter.includeTesting !== true && isTestingEntry(entry, filter.testPatterns)) reasons.push("it is a test model");
-  if (filter.role !== undefined && !entry.roles.includes(filter.role)) reasons.push(`it does not have the role ${filter.role}`);
-  if (filter.backend !== undefined && entry.backend !== filter.backend) reasons.push(`its backend is ${entry.backend}, not ${filter.backend}`);
-  if (differs(filter.format, entry.download_format)) reasons.push(`its format is ${entry.download_format}, not ${filter.format}`);
-  if (differs(filter.location, entry.download_location)) reasons.push(`its location is ${entry.download_location}, not ${filter.location}`);
+  const { role } = filter;
   const lacking = (filter.capabilities ?? []).filter((capability) => !hasCapability(entry.capabilities, capability));
-  if (lacking.length > 0) reasons.push(`it cannot do ${lacking.join(", ")}`);
-  return reasons;
+  const reasons = [
+    entry.deprecated && filter.showDeprecated !== true ? "it is deprecated" : undefined,
+    filter.includeTesting !== true && isTestingEntry(entry, filter.testPatterns) ? "it is a test model" : undefined,
+    role !== undefined && !entry.roles.includes(role) ? `it does not have the role ${role}` : undefined,
+    differs("backend", filter.backend, entry.backend),
+    differs("format", filter.format, entry.download_format),
+    differs("location", filter.location, entry.download_location),
+    lacking.length > 0 ? `it cannot do ${lacking.join(", ")}` : undefined,
+  ];
+  return reasons.filter((reason) => reason !== undefined);
 }
 
 /** Entries that do not state the property are not filtered out by it. */
-function differs(wanted: string | undefined, actual: string | null): boolean {
-  return wanted !== undefined && actual !== null && actual !== wanted;
+function differs(what: string, wanted: string | undefined, actual: string | null): string | undefined {
+  return wanted === undefined || actual === null || actual === wanted ? undefined : `its ${what} is ${actual}, not ${wanted}`;
 }
 
 /** The entries that a list shows, by display name without regard to case. */
@@ -110,7 +112,10 @@ const ways: readonly { readonly by: FoundBy; readonly fits: (entry: RegistryEntr
   { by: "earlier-name", fits: (entry, name) => earlierNamesIn(entry).includes(name) || earlierNames(entry).includes(name) },
 ];
 
-/** Finds an entry by its name, else by what its backend calls it, else by an alias, else by a name from before. Of several, those in use go before deprecated ones. */
+/**
+ * Finds an entry by its name, else by what its backend calls it, else by an alias, else by a name from before. Of several, those in use go before
+ * deprecated ones.
+ */
 export function findEntry(entries: readonly RegistryEntry[], name: string): Found {
   for (const { by, fits } of ways) {
     const fitting = entries.filter((entry) => fits(entry, name));

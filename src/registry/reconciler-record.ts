@@ -3,7 +3,8 @@ import type { Memory } from "../domain/inventory.ts";
 import { sameRef } from "../domain/placement.ts";
 import type { MergedCapabilities } from "./capabilities.ts";
 import type { Integrity } from "./integrity.ts";
-import { eraOfName } from "./naming-eras.ts";
+import { stated } from "./json-text.ts";
+import { eraOfName, type NamingEra } from "./naming-eras.ts";
 import type { EntryState } from "./own-record.ts";
 import { ollamaTag, type Subject } from "./subject.ts";
 
@@ -20,24 +21,26 @@ const reasons: Readonly<Record<EntryState, string>> = {
 export function reconcilerRecord(subject: Subject, integrity: Integrity | undefined, capabilities: MergedCapabilities, memory: Memory): JsonObject {
   const { name, model, store, ref, holding } = subject;
   const state = stateOf(subject, integrity);
-  const reason = (holding === undefined ? subject.absence?.reason : undefined) ?? reasons[state];
-  const tag = ollamaTag(subject);
-  const era = tag === undefined ? undefined : eraOfName(name, tag);
-  const deprecation = deprecationOf(subject, memory);
-  return {
+  return stated({
     uid: `${store ?? "remote"}/${ref ?? name}`,
-    ...(store === undefined ? {} : { store }),
-    ...(ref === undefined ? {} : { ref }),
+    store,
+    ref,
     state,
     declared: model !== undefined,
     digest: holding?.contentId ?? null,
-    naming: model === undefined ? (era ?? "unknown") : "declared",
+    naming: namingOf(subject),
     integrity: integrity?.record ?? null,
     facts: factsOf(subject),
     provenance: capabilities.provenance,
-    ...(deprecation === undefined ? {} : { deprecation }),
-    conditions: [readyCondition(state, reason)],
-  };
+    deprecation: deprecationOf(subject, memory),
+    conditions: [readyCondition(state, subject.absence?.reason ?? reasons[state])],
+  });
+}
+
+function namingOf(subject: Subject): NamingEra {
+  if (subject.model !== undefined) return "declared";
+  const tag = ollamaTag(subject);
+  return (tag === undefined ? undefined : eraOfName(subject.name, tag)) ?? "unknown";
 }
 
 function stateOf({ holding, absence }: Subject, integrity: Integrity | undefined): EntryState {
@@ -64,6 +67,10 @@ export function readyCondition(state: EntryState, reason: string): JsonObject {
 /** The standing decision that a model is on its way out; a manifest that declares it active overrules it. */
 export function deprecationOf({ store, ref, name, model }: Subject, memory: Memory): JsonObject | undefined {
   if (model?.lifecycle.state === "active") return undefined;
-  const found = memory.deprecations.find((item) => (store === undefined || ref === undefined ? item.name === name : item.store === store && sameRef(store, item.ref, ref)));
+  const found = memory.deprecations.find((item) => (store === undefined || ref === undefined ? item.name === name : item.store === store && sameRef(
+    store,
+    item.ref,
+    ref,
+  )));
   return found === undefined ? undefined : { since: found.since, reason: found.reason };
 }

@@ -36,7 +36,10 @@ export interface RetireContext {
 export function deprecatePlaceholders(entries: readonly RegistryEntry[], { store, now }: RetireContext): readonly MemoryChange[] {
   return entries
     .filter((entry) => isPlaceholder(entry) && !entry.deprecated)
-    .map(({ name }): MemoryChange => ({ kind: "deprecate", deprecation: { name, store, ref: name, since: now, reason: "placeholder", confirmations: 0 } }));
+    .map(({ name }): MemoryChange => ({
+      kind: "deprecate",
+      deprecation: { name, store, ref: name, since: now, reason: "placeholder", confirmations: 0 },
+    }));
 }
 
 /** Which deprecated entries to remove for good. */
@@ -62,7 +65,12 @@ export function purgeDeprecatedEntries(entries: readonly RegistryEntry[], option
   ]);
   const findings = options.curated.filter(wanted).map(({ name }): Diagnostic => {
     const message = `${name} is deprecated in the curated file, which is not changed`;
-    return { severity: "warning", code: "registry.curated-deprecated", message, remedy: `remove the object with "name": ${JSON.stringify(name)} from the curated file` };
+    return {
+      severity: "warning",
+      code: "registry.curated-deprecated",
+      message,
+      remedy: `remove the object with "name": ${JSON.stringify(name)} from the curated file`,
+    };
   });
   return { kept: entries.filter((entry) => !goes(entry)), retired, changes, findings };
 }

@@ -19,7 +19,8 @@ export function findSnapshotEdits(files: FilesOnDisk): readonly Diagnostic[] {
     if (Object.keys(patch).length === 0) return [];
     const what = before === undefined ? "was added to" : `was changed (${Object.keys(patch).join(", ")}) in`;
     const message = `${nameIn(entry)} ${what} the merged registry by hand; that file is output and the edit will be overwritten`;
-    return [{ severity: "warning", code: "registry.snapshot-edited", message, remedy: `write this into its manifest or the curated file: ${canonicalJson(plainJson({ ...patch, name: nameIn(entry) }))}` }];
+    const remedy = `write this into its manifest or the curated file: ${canonicalJson(plainJson({ ...patch, name: nameIn(entry) }))}`;
+    return [{ severity: "warning", code: "registry.snapshot-edited", message, remedy }];
   });
   const kept = new Set(files.merged.map(nameIn));
   const removed = [...expected.keys()].filter((name) => !kept.has(name)).map((name): Diagnostic => {

@@ -23,7 +23,11 @@ function asStale(earlier: RegistryEntry, declared: boolean): RegistryEntry {
 }
 
 /** Entries of models that nobody declares, in stores that cannot be seen now: what was there is not forgotten. */
-export function staleEntries(previous: readonly RegistryEntry[], current: readonly RegistryEntry[], input: ProjectionInput): readonly RegistryEntry[] {
+export function staleEntries(
+  previous: readonly RegistryEntry[],
+  current: readonly RegistryEntry[],
+  input: ProjectionInput,
+): readonly RegistryEntry[] {
   const names = new Set(current.map((entry) => entry.name));
   const uids = new Set(current.map((entry) => ownRecordOf(entry)?.uid));
   return previous.flatMap((entry): readonly RegistryEntry[] => {
@@ -38,7 +42,8 @@ export function staleEntries(previous: readonly RegistryEntry[], current: readon
 function mayStillExist({ store, ref }: OwnRecord, { observed, desired }: ProjectionInput): boolean {
   if (store === undefined || ref === undefined) return false;
   const observation = observationOf(observed.stores, store);
-  if (observation === undefined) return !store.startsWith("ollama:") || desired.backends.some((backend) => `ollama:${backend.metadata.name}` === store);
+  const declared = !store.startsWith("ollama:") || desired.backends.some((backend) => `ollama:${backend.metadata.name}` === store);
+  if (observation === undefined) return declared;
   if (observation.state === "unknown") return true;
   if (observation.holdings.some((holding) => sameRef(store, holding.ref, ref))) return false;
   return !observation.complete || observation.unreadable.some((item) => sameRef(store, item.ref, ref));

@@ -19,7 +19,10 @@ export interface Subjects {
 export function collectSubjects(input: ProjectionInput, curated: readonly RegistryEntry[]): Subjects {
   const models = input.desired.models.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
   const holdings = heldModels(input);
-  const held: Held = { exact: new Map(holdings.map((holding) => [`${holding.store}\n${holding.ref}`, holding])), byStore: Map.groupBy(holdings, (holding) => holding.store) };
+  const held: Held = {
+    exact: new Map(holdings.map((holding) => [`${holding.store}\n${holding.ref}`, holding])),
+    byStore: Map.groupBy(holdings, (holding) => holding.store),
+  };
   const declared = models.map((model) => declaredSubject(model, held, input));
   const named = curatedSubjects(curated, declared, holdings);
   const others = otherSubjects(holdings, [...declared, ...named], input);
@@ -46,13 +49,17 @@ function declaredSubject(model: Model, held: Held, input: ProjectionInput): Subj
     return { name, model, absence: undecided ? { state: "unknown", reason: "BackendUndecided" } : { state: "remote", reason: "Remote" } };
   }
   const { store, ref } = placement;
-  const known = { name, model, store, ...(ref === undefined ? {} : { ref }) };
-  const observation = observationOf(input.observed.stores, store);
-  if (observation?.state !== "observed") return { ...known, absence: { state: "unknown", reason: "StoreUnknown" } };
   const holding = held.exact.get(`${store}\n${ref ?? ""}`) ?? findHolding(model, placement, held.byStore.get(store) ?? [], input.memory);
-  if (holding !== undefined) return { ...known, ref: holding.ref, holding };
-  if (ref !== undefined && observation.unreadable.some((item) => sameRef(store, item.ref, ref))) return { ...known, absence: { state: "unknown", reason: "Unreadable" } };
-  return { ...known, absence: observation.complete ? { state: "missing", reason: "NotInStore" } : { state: "unknown", reason: "ListingIncomplete" } };
+  if (holding !== undefined) return { name, model, store, ref: holding.ref, holding };
+  return { name, model, store, ...(ref === undefined ? {} : { ref }), absence: absenceOf(store, ref, input) };
+}
+
+/** Only a complete look at the store proves that a model is missing. */
+function absenceOf(store: StoreId, ref: string | undefined, { observed }: ProjectionInput): NonNullable<Subject["absence"]> {
+  const observation = observationOf(observed.stores, store);
+  if (observation?.state !== "observed") return { state: "unknown", reason: "StoreUnknown" };
+  if (ref !== undefined && observation.unreadable.some((item) => sameRef(store, item.ref, ref))) return { state: "unknown", reason: "Unreadable" };
+  return observation.complete ? { state: "missing", reason: "NotInStore" } : { state: "unknown", reason: "ListingIncomplete" };
 }
 
 function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly Subject[], holdings: readonly Holding[]): readonly Subject[] {
@@ -61,7 +68,10 @@ function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly S
     .filter((entry) => !taken.has(entry.name))
     .map((entry): Subject => {
       const holding = holdings.find((candidate) => speaksAbout(entry, candidate));
-      if (holding === undefined) return { name: entry.name, absence: { state: entry.backend === "remote" ? "remote" : "unknown", reason: "NotHeld" } };
+      if (holding === undefined) return {
+        name: entry.name,
+        absence: { state: entry.backend === "remote" ? "remote" : "unknown", reason: "NotHeld" },
+      };
       return { name: entry.name, store: holding.store, ref: holding.ref, holding };
     });
 }
@@ -118,7 +128,8 @@ function skippedTest(holding: Holding, name: string): Diagnostic {
 }
 
 function caseTwin(holding: Holding, twin: Subject): Diagnostic {
-  const message = `${holding.ref} differs only in case from ${twin.ref ?? twin.name}, which is the same model to Ollama; one entry (${twin.name}) stands for both`;
+  const other = twin.ref ?? twin.name;
+  const message = `${holding.ref} differs only in case from ${other}, which is the same model to Ollama; one entry (${twin.name}) stands for both`;
   return { severity: "warning", code: "registry.case-duplicate", message, remedy: `remove one of the two from ${holding.store}` };
 }
 

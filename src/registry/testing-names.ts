@@ -7,7 +7,8 @@ const words = ["model-awq", "model-fp16", "demo-model", "r"];
 /** True for the names that test suites and demonstrations leave behind in registries; `patterns` are further beginnings. */
 export function isTestingName(name: string, patterns: readonly string[] = []): boolean {
   const text = name.toLowerCase();
-  if ([...starts, ...patterns.map((pattern) => pattern.trim().toLowerCase()).filter((pattern) => pattern !== "")].some((start) => text.startsWith(start))) return true;
+  const given = patterns.map((pattern) => pattern.trim().toLowerCase()).filter((pattern) => pattern !== "");
+  if ([...starts, ...given].some((start) => text.startsWith(start))) return true;
   return text.includes("testzzz") || words.some((word) => text === word || text.startsWith(`${word}-`));
 }
 

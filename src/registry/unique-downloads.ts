@@ -2,11 +2,17 @@ import type { Diagnostic } from "../domain/diagnostic.ts";
 import type { RegistryEntry } from "./entry.ts";
 import { ownRecordOf } from "./own-record.ts";
 
+/** Entries of which no two look like the same download, and those that do in spite of it. */
+export interface UniqueDownloads {
+  readonly entries: readonly RegistryEntry[];
+  readonly findings: readonly Diagnostic[];
+}
+
 /**
  * Makes the triple of backend, path and hash unique, by which ImageWorks recognises a download: it refuses to update one of two entries that share
  * it. The same tag on two Ollama servers is told apart by the name of the backend; two manifests for the same files can only be reported.
  */
-export function uniqueDownloads(entries: readonly RegistryEntry[]): { readonly entries: readonly RegistryEntry[]; readonly findings: readonly Diagnostic[] } {
+export function uniqueDownloads(entries: readonly RegistryEntry[]): UniqueDownloads {
   const seen = new Map<string, RegistryEntry>();
   const findings: Diagnostic[] = [];
   const unique = entries.map((entry) => {
@@ -28,5 +34,6 @@ export function uniqueDownloads(entries: readonly RegistryEntry[]): { readonly e
 
 function downloadKey(entry: RegistryEntry): string {
   const path = entry.download_path ?? "";
-  return [entry.backend, path.startsWith("ollama:") ? path.toLowerCase() : path, entry.download_directory_checksum || entry.artifacts.aggregate_sha256].join("\n");
+  const checksum = entry.download_directory_checksum || entry.artifacts.aggregate_sha256;
+  return [entry.backend, path.startsWith("ollama:") ? path.toLowerCase() : path, checksum].join("\n");
 }

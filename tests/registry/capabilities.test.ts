@@ -79,39 +79,39 @@ describe("merging claims", () => {
   });
 });
 
-const table: readonly (readonly [id: string, name: string, displayName: string, family: string, context: number, traits: string, temperature: number])[] = [
-  ["S2.21", "llama3.1", "Llama 3.1", "Llama", 128_000, "tools", 0.7],
-  ["S2.22", "llama3.2-vision", "Llama 3.2 Vision", "Llama", 128_000, "tools vision", 0.7],
-  ["S2.23", "codellama", "Code Llama", "CodeLlama", 16_384, "coding", 0.2],
-  ["S2.24", "mistral", "Mistral", "Mistral", 32_768, "tools", 0.7],
-  ["S2.25", "mixtral", "Mixtral", "Mistral", 32_768, "tools", 0.7],
-  ["S2.26", "gemma2", "Gemma 2", "Gemma", 8192, "", 0.7],
-  ["S2.27", "phi3", "Phi-3", "Phi", 128_000, "", 0.7],
-  ["S2.28", "qwen2.5", "Qwen 2.5", "Qwen", 32_768, "tools", 0.7],
-  ["S2.29", "qwen2.5-coder", "Qwen 2.5 Coder", "Qwen", 32_768, "tools coding", 0.2],
-  ["S2.30", "deepseek-coder", "DeepSeek Coder", "DeepSeek", 16_384, "coding", 0.2],
+interface Row {
+  readonly name: string;
+  readonly displayName: string;
+  readonly family: string;
+  readonly contextSize: number;
+  readonly traits: string;
+  readonly temperature: number;
+}
+
+const table: readonly Row[] = [
+  { name: "llama3.1", displayName: "Llama 3.1", family: "Llama", contextSize: 128_000, traits: "tools", temperature: 0.7 },
+  { name: "llama3.2-vision", displayName: "Llama 3.2 Vision", family: "Llama", contextSize: 128_000, traits: "tools vision", temperature: 0.7 },
+  { name: "codellama", displayName: "Code Llama", family: "CodeLlama", contextSize: 16_384, traits: "coding", temperature: 0.2 },
+  { name: "mistral", displayName: "Mistral", family: "Mistral", contextSize: 32_768, traits: "tools", temperature: 0.7 },
+  { name: "mixtral", displayName: "Mixtral", family: "Mistral", contextSize: 32_768, traits: "tools", temperature: 0.7 },
+  { name: "gemma2", displayName: "Gemma 2", family: "Gemma", contextSize: 8192, traits: "", temperature: 0.7 },
+  { name: "phi3", displayName: "Phi-3", family: "Phi", contextSize: 128_000, traits: "", temperature: 0.7 },
+  { name: "qwen2.5", displayName: "Qwen 2.5", family: "Qwen", contextSize: 32_768, traits: "tools", temperature: 0.7 },
+  { name: "qwen2.5-coder", displayName: "Qwen 2.5 Coder", family: "Qwen", contextSize: 32_768, traits: "tools coding", temperature: 0.2 },
+  { name: "deepseek-coder", displayName: "DeepSeek Coder", family: "DeepSeek", contextSize: 16_384, traits: "coding", temperature: 0.2 },
 ];
 
 describe("known models", () => {
-  it.each(table)("%s S2.15 S2.16 S2.17 S2.18 S2.19 S2.31 S2.79 knows %s", (_id, name, displayName, family, contextSize, traits, defaultTemperature) => {
-    expect(lookupKnownModel(knownModels, name)).toEqual({
-      name,
-      displayName,
-      family,
-      capabilities: {
-        contextSize,
-        toolCalling: traits.includes("tools"),
-        vision: traits.includes("vision"),
-        jsonMode: true,
-        codingOptimized: traits.includes("coding"),
-        embedding: false,
-      },
-      defaultTemperature,
+  it("S2.21 S2.22 S2.23 S2.24 S2.25 S2.26 S2.27 S2.28 S2.29 S2.30 S2.31 S2.15 S2.16 S2.17 S2.18 S2.19 S2.79 are those of the table", () => {
+    const rows = table.map(({ name, displayName, family, contextSize, traits, temperature }) => {
+      const [toolCalling, vision, codingOptimized] = ["tools", "vision", "coding"].map((trait) => traits.includes(trait));
+      return { name, displayName, family, capabilities: { contextSize, toolCalling, vision, jsonMode: true, codingOptimized, embedding: false }, defaultTemperature: temperature };
     });
+    expect(table.map(({ name }) => lookupKnownModel(knownModels, name))).toEqual(rows);
   });
 
   it("S2.32 S2.38 starts with all ten", () => {
-    expect(knownModels.map((known) => known.name)).toEqual(table.map(([, name]) => name));
+    expect(knownModels.map((known) => known.name)).toEqual(table.map(({ name }) => name));
   });
 
   it("S2.33 S3.1 is data: a model can be added or replaced without touching the built-in table", () => {

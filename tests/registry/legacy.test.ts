@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/domain/digest.ts";
-import { aggregateSha256 } from "../../src/domain/digest.ts";
+import { aggregateSha256, sha256 } from "../../src/domain/digest.ts";
 import { directoryChecksum, downloadListDigest, lockStrength, subsetDigest } from "../../src/registry/legacy-digests.ts";
 import { splitSingleFile } from "../../src/registry/legacy.ts";
 import { entriesIn, read } from "./fixtures.ts";

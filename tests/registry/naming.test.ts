@@ -31,7 +31,9 @@ const golden: readonly (readonly [ref: string, family: string, quant: string | u
 ];
 
 describe("names made from references", () => {
-  it.each(golden)("S0.14 names %s by the golden vectors", (ref, family, quant, a2, simple) => {
+  const vectors = golden.map(([ref, family, quant, a2, simple]) => ({ ref, family, quant, a2, simple }));
+
+  it.each(vectors)("S0.14 names $ref by the golden vectors", ({ ref, family, quant, a2, simple }) => {
     expect(parseRefParts(ref)).toEqual(quant === undefined ? { family } : { family, quant });
     expect(nameOfRef(ref, "a2", ollama)).toBe(a2);
     expect(nameOfRef(ref, "simple")).toBe(simple);
