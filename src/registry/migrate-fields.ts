@@ -3,7 +3,6 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import { canonicalCapabilities, canonicalCapability, normalizeCapabilities } from "./capabilities.ts";
 import type { RegistryEntry } from "./entry.ts";
 import { isJsonObject } from "./json-text.ts";
-import type { ManifestObject, StageLists } from "./migrate.ts";
 import { placeholderPrefix, refOfEntry } from "./placeholder.ts";
 
 const backendTypes: Readonly<Record<string, string>> = {
@@ -58,16 +57,21 @@ function slug(text: string): string {
   return text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-").replaceAll(/^-|-$/g, "");
 }
 
-/** One Backend manifest for each endpoint that entries speak of. */
-export function backendsOf(entries: readonly RegistryEntry[]): readonly ManifestObject[] {
-  const found = new Map<string, ManifestObject>();
+/** An endpoint that entries speak of. */
+export interface SpokenBackend {
+  readonly name: string;
+  readonly spec: { readonly type: string; readonly url: string };
+}
+
+/** The endpoints that entries speak of, each once, by name. */
+export function backendsOf(entries: readonly RegistryEntry[]): readonly SpokenBackend[] {
+  const found = new Map<string, SpokenBackend>();
   for (const entry of entries) {
     const name = backendName(entry);
     if (name === undefined || found.has(name)) continue;
-    const spec = { type: backendTypes[entry.backend] ?? entry.backend, url: urlOf(entry) };
-    found.set(name, { apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec });
+    found.set(name, { name, spec: { type: backendTypes[entry.backend] ?? entry.backend, url: urlOf(entry) } });
   }
-  return [...found.values()].toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
+  return [...found.values()].toSorted((a, b) => compareText(a.name, b.name));
 }
 
 function urlOf({ backend, backend_config: { host, port, base_url } }: RegistryEntry): string {
@@ -83,6 +87,9 @@ export function launchOf(entry: RegistryEntry): JsonObject | undefined {
   if (args.length === 0 && template === null) return undefined;
   return { ...(args.length === 0 ? {} : { args }), ...(template === null ? {} : { chatTemplate: template }) };
 }
+
+/** Stage lists of the time before roles: for each stage the models that were tried, best first. They become roles with falling priority. */
+export type StageLists = Readonly<Record<string, readonly string[]>>;
 
 /** The roles of an entry, with the priorities that it states or that its place in a stage list stands for. */
 export function rolesOf(entry: RegistryEntry, stages: StageLists): readonly Json[] {

@@ -4,7 +4,18 @@ import type { Holding, StoreId } from "../domain/observed.ts";
 import { parseOllamaName, shortOllamaName } from "../domain/ollama-name.ts";
 import type { RegistryEntry } from "./entry.ts";
 import { plainJson, stated } from "./json-text.ts";
-import { adoptedCapabilities, backendName, backendsOf, launchOf, lifecycleOf, rolesOf, sourceOf, usableName } from "./migrate-fields.ts";
+import {
+  adoptedCapabilities,
+  backendName,
+  backendsOf,
+  launchOf,
+  lifecycleOf,
+  rolesOf,
+  sourceOf,
+  usableName,
+  type SpokenBackend,
+  type StageLists,
+} from "./migrate-fields.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** A manifest as plain data, ready to be rendered. */
@@ -21,9 +32,6 @@ export interface Migration {
   readonly findings: readonly Diagnostic[];
 }
 
-/** Stage lists of the time before roles: for each stage the models that were tried, best first. They become roles with falling priority. */
-export type StageLists = Readonly<Record<string, readonly string[]>>;
-
 /** Makes manifests of registry entries, one Model each and one Backend per endpoint. Placeholders are left behind. */
 export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages: StageLists = {}): Migration {
   const findings: Diagnostic[] = [];
@@ -34,14 +42,15 @@ export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages:
     { name, source, stages, aliases: freeAliases(entry, name, taken, findings) },
   ));
   const backends = backendsOf(chosen.map(({ entry }) => entry));
-  return { manifests: [...backends, ...models], findings: [...findings, ...sharedEndpoints(backends)] };
+  const manifests = backends.map(({ name, spec }): ManifestObject => ({ apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec }));
+  return { manifests: [...manifests, ...models], findings: [...findings, ...sharedEndpoints(backends)] };
 }
 
 /** ImageWorks gives vLLM and LMDeploy the same port by default; one machine cannot have both there. */
-function sharedEndpoints(backends: readonly ManifestObject[]): readonly Diagnostic[] {
-  const byUrl = Map.groupBy(backends.filter((backend) => backend.spec["type"] !== "openai"), (backend) => String(backend.spec["url"]));
+function sharedEndpoints(backends: readonly SpokenBackend[]): readonly Diagnostic[] {
+  const byUrl = Map.groupBy(backends.filter((backend) => backend.spec.type !== "openai"), (backend) => backend.spec.url);
   return [...byUrl].flatMap(([url, group]): readonly Diagnostic[] => {
-    const names = group.map((backend) => backend.metadata.name).join(" and ");
+    const names = group.map((backend) => backend.name).join(" and ");
     return group.length < 2 ? [] : [{
       severity: "warning",
       code: "migrate.shared-endpoint",

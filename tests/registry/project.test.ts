@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { aggregateSha256, sha256 } from "../../src/domain/digest.ts";
 import type { Holding } from "../../src/domain/observed.ts";
+import { curatedInput } from "../../src/registry/curated-input.ts";
 import { emptyEntry, encodeEntries, registryKeys } from "../../src/registry/entry.ts";
 import { mergeLayers } from "../../src/registry/layers.ts";
 import { findEntry } from "../../src/registry/query.ts";
@@ -293,6 +294,16 @@ describe("a curated file that somebody else wrote", () => {
     const result = project({ ...everything, desired, curated });
     expect(entryIn(result.merged, "my-llava").roles).toEqual(["narration"]);
     expect(result.findings).toMatchObject([{ code: "registry.curated-conflict", message: expect.stringContaining("roles") }]);
+  });
+
+  it("S1.25 is what is left of a curated file without our own part, and stays the same when only that changes", () => {
+    const one = project({ ...everything, desired: desiredOf([model("llava", "llava:7b")]) }).curated ?? "";
+    const two = project({ ...everything, desired: desiredOf([model("other", "other:1")]) }).curated ?? "";
+    const mixed = (own: string): string => encodeEntries([...read(own, "curated").sparse, ...curated.sparse]);
+    expect([curatedInput(one), curatedInput("[]\n")]).toEqual([undefined, undefined]);
+    expect(curatedInput(mixed(one))).toBe(curatedInput(mixed(two)));
+    expect(read(curatedInput(mixed(one)) ?? "", "curated").entries.map((entry) => entry.name)).toEqual(["my-llava", "elsewhere"]);
+    expect([curatedInput(text), curatedInput("{"), curatedInput("{}")]).toEqual([text, "{", "{}"]);
   });
 
   it("is told from our own curated file, which is output", () => {
