@@ -84,7 +84,7 @@ function storeChecks(observation: Observation): readonly Check[] {
 
 function versionChecks(program: keyof typeof vulnerableBelow, version: string): readonly Check[] {
   const { version: minimum, why } = vulnerableBelow[program];
-  if (!/^\d+\.\d+/.test(version) || /^0\.0\.0/.test(version) || compareVersions(version, minimum) >= 0) return [];
+  if (!/^\d+\.\d+/.test(version) || version.startsWith("0.0.0") || compareVersions(version, minimum) >= 0) return [];
   return [{ id: `DOC-${program.toUpperCase()}-VERSION`, state: "warning", fact: `${program} ${version} is affected by ${why}`, remedy: `upgrade to ${minimum} or newer` }];
 }
 

@@ -26,12 +26,12 @@ export interface ExecuteContext {
 export async function execute(plan: Plan, context: ExecuteContext): Promise<readonly Outcome[]> {
   const outcomes = new Map<string, Outcome>();
   const running = new Map<string, Promise<void>>();
-  const waiting = [...plan.actions];
-  while (waiting.length > 0 || running.size > 0) {
-    for (const action of [...waiting]) {
+  const waiting = new Set(plan.actions);
+  while (waiting.size > 0 || running.size > 0) {
+    for (const action of waiting) {
       const verdict = readiness(action, outcomes, running, plan, context);
       if (verdict === "wait") continue;
-      waiting.splice(waiting.indexOf(action), 1);
+      waiting.delete(action);
       if (verdict !== "start") {
         settle({ state: "skipped", actionId: action.id, because: verdict.because }, outcomes, context);
         continue;

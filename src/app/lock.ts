@@ -80,7 +80,7 @@ async function attemptLock(model: Model, ref: string | undefined, { holding, con
   if (source.kind !== "ollama" && source.kind !== "huggingface") return { problem: "its folder is not on this machine", remedy: "put the files in place first" };
   const hub = connections.hubs.find((candidate) => candidate.kind === source.kind);
   if (hub === undefined) return { problem: `no hub for ${source.kind} models` };
-  const upstream = await hub.resolve({ source }, signal);
+  const upstream = await hub.resolve({ source, hashAll: true }, signal);
   if (upstream.state === "resolved" && holding !== undefined && holding.contentId === (upstream.kind === "ollama" ? upstream.digest : upstream.commit)) return lockHolding(model, holding);
   return lockUpstream(model, ref ?? "", upstream);
 }

@@ -9,9 +9,11 @@ export interface UpstreamQuery {
   readonly commit?: string;
   /** For Ollama sources: digests whose availability matters (blobs of a locked manifest that are not here). */
   readonly blobs?: readonly Sha256[];
+  /** Also learn the SHA-256 of small files for which the hub declares none, by reading them once: a lock needs it. */
+  readonly hashAll?: boolean;
 }
 
-/** Asks a registry or hub what it offers; transfers metadata only. */
+/** Asks a registry or hub what it offers; transfers metadata only (with `hashAll`, small files too). */
 export interface ArtifactHub {
   readonly kind: "ollama" | "huggingface";
   /** Never throws for expected failures; they come back as `failed`. Rejects only with the signal's reason. */

@@ -2,6 +2,7 @@ import { failed } from "../../domain/failure.ts";
 import { fileSelected } from "../../domain/file-patterns.ts";
 import type { Upstream, UpstreamFile } from "../../domain/upstream.ts";
 import type { ArtifactHub, UpstreamQuery } from "../../ports/artifact-hub.ts";
+import { hashUndeclared } from "./hash-undeclared.ts";
 import { createHubClient, type HubClient } from "./hub-client.ts";
 import type { HubFile } from "./hub-decode.ts";
 import { networkFailure } from "./hub-errors.ts";
@@ -16,6 +17,7 @@ export interface ArtifactHubOptions extends HubConnection {
   readonly retry?: RetryOptions;
 }
 
+type HubUpstream = Extract<Upstream, { kind: "huggingface" }>;
 type HubSource = Extract<UpstreamQuery["source"], { kind: "huggingface" }>;
 
 /** Asks a Hugging Face hub, or a mirror of one, which files a revision has. */
@@ -23,13 +25,15 @@ export function createHubArtifactHub(options: ArtifactHubOptions): ArtifactHub {
   let client: HubClient | undefined;
   return {
     kind: "huggingface",
-    async resolve({ source, commit }, signal) {
+    async resolve({ source, commit, hashAll }, signal) {
       signal.throwIfAborted();
       try {
         if (source.kind !== "huggingface") throw failed("unsupported", "the hub was asked about a model that is not from a hub");
         if (options.offline) throw offline(source);
         client ??= createHubClient(options, options.retry);
-        return await resolveSource(client, source, commit, signal);
+        const upstream = await resolveSource(client, source, commit, signal);
+        if (hashAll !== true) return upstream;
+        return { ...upstream, files: await hashUndeclared(client, source.repo, upstream.commit, upstream.files, signal) };
       } catch (error) {
         signal.throwIfAborted();
         return { state: "failed", failure: networkFailure(error, "asking the hub").failure };
@@ -42,7 +46,7 @@ function offline(source: HubSource): Error {
   return failed("unreachable", `HF_HUB_OFFLINE is set, so the hub is not asked about ${source.repo}`, { remedy: "unset HF_HUB_OFFLINE to resolve and download" });
 }
 
-async function resolveSource(client: HubClient, source: HubSource, locked: string | undefined, signal: AbortSignal): Promise<Upstream> {
+async function resolveSource(client: HubClient, source: HubSource, locked: string | undefined, signal: AbortSignal): Promise<HubUpstream> {
   const { repo } = source;
   const revision = locked ?? source.revision;
   if (!isRepoId(repo)) throw failed("invalid-input", `${JSON.stringify(repo)} is not the name of a repository`);
