@@ -83,22 +83,29 @@ interface Input {
 }
 
 /** What of a reading is input. */
-function inputOf({ manifests, policies, lock, curated, problems }: Reading, curatedInput: CuratedInput): Input {
-  const foreign = curated === undefined ? undefined : curatedInput(curated.text);
-  const [kept, isWhole] = [foreign === undefined ? undefined : curated, foreign === curated?.text];
+function inputOf(reading: Reading, curatedInput: CuratedInput): Input {
+  const { manifests, policies, lock, problems } = reading;
+  const curated = curatedPart(reading.curated, curatedInput);
   const others = [...manifests, ...policies, ...(lock === undefined ? [] : [lock])];
-  const digested = kept === undefined || foreign === undefined ? others : [...others, { path: kept.path, bytes: isWhole ? kept.bytes : Buffer.from(foreign) }];
   return {
     files: {
       manifests: manifests.map(toTextFile),
       policies: policies.map(toTextFile),
       ...(lock === undefined ? {} : { lock: toTextFile(lock) }),
-      ...(kept === undefined ? {} : { curated: toTextFile(kept) }),
+      ...(curated === undefined ? {} : { curated: toTextFile(curated.file) }),
       problems: sortDiagnostics(problems),
     },
-    digest: digestOf(digested),
-    compared: [...others, ...(kept !== undefined && isWhole ? [kept] : [])].filter(({ realPath }) => !isOutside(realPath)),
+    digest: digestOf(curated === undefined ? others : [...others, { path: curated.file.path, bytes: curated.input }]),
+    compared: [...others, ...(curated?.isWhole === true ? [curated.file] : [])].filter(({ realPath }) => !isOutside(realPath)),
   };
+}
+
+/** The bytes of a curated registry that count; undefined when all of it is ours. */
+function curatedPart(file: ReadFile | undefined, curatedInput: CuratedInput) {
+  const input = file === undefined ? undefined : curatedInput(file.text);
+  if (file === undefined || input === undefined) return undefined;
+  const isWhole = input === file.text;
+  return { file, isWhole, input: isWhole ? file.bytes : Buffer.from(input) };
 }
 
 function toTextFile({ path, text }: ReadFile): TextFile {

@@ -74,7 +74,7 @@ class WorkTreeReader {
     const found: Place[] = [];
     for (const entry of await this.#entriesOf(folder)) {
       const path = below(folder.path, entry.name);
-      if (isIgnoredName(entry.name) || except.includes(path) || found.length > limits.files) continue;
+      if (except.includes(path) || found.length > limits.files) continue;
       const place = await this.#placeOf(entry, path, folder);
       if (place?.isFolder === true) found.push(...(await this.#find(place, except, seen)));
       else if (place !== undefined && isYamlName(entry.name)) found.push(place);
@@ -85,7 +85,7 @@ class WorkTreeReader {
   async #entriesOf(folder: Place): Promise<readonly Dirent[]> {
     try {
       const entries = await readdir(join(this.#realRoot, folder.realPath), { withFileTypes: true });
-      return entries.toSorted((a, b) => compareText(a.name, b.name));
+      return entries.filter(({ name }) => !isIgnoredName(name)).toSorted((a, b) => compareText(a.name, b.name));
     } catch (error) {
       this.#reject(folder.path, error);
       return [];
