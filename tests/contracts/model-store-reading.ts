@@ -1,7 +1,20 @@
 import { appendFile, rm, truncate } from "node:fs/promises";
 import { expect, it } from "vitest";
 import type { VerificationLevel } from "../../src/domain/observed.ts";
-import { expectWrongHash, flipByte, foundAt, hashes, hashesIn, holdingOf, levels, listed, listedIn, refsOf, sizeOf, zero } from "./model-store-checks.ts";
+import {
+  expectWrongHash,
+  flipByte,
+  foundAt,
+  hashes,
+  hashesIn,
+  holdingOf,
+  levels,
+  listed,
+  listedIn,
+  refsOf,
+  sizeOf,
+  zero,
+} from "./model-store-checks.ts";
 import type { Scene } from "./model-store-fixture.ts";
 
 export function observing(scene: () => Scene): void {
@@ -100,6 +113,9 @@ export function tellingDamage(scene: () => Scene): void {
     await truncate(fixture.fileOf(first, first.own), 100);
     await appendFile(fixture.fileOf(second, second.own), "more");
     expect(foundAt(await holdingOf(fixture.reader, first, "full", signal), first.own)).toEqual({ state: "incomplete", size: 100 });
-    expect(foundAt(await holdingOf(fixture.reader, second, "full", signal), second.own)).toEqual({ state: "incomplete", size: sizeOf(second, second.own) + 4 });
+    expect(foundAt(await holdingOf(fixture.reader, second, "full", signal), second.own)).toEqual({
+      state: "incomplete",
+      size: sizeOf(second, second.own) + 4,
+    });
   });
 }

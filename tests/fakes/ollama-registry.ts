@@ -152,7 +152,10 @@ function sendData(request: IncomingMessage, response: ServerResponse, digest: st
   const part = Buffer.from(bytes.subarray(from, to + 1));
   if (faults.wrongBytes.has(digest)) part.fill("wrong ");
   const partial = request.headers.range !== undefined;
-  response.writeHead(partial ? 206 : 200, { "content-length": part.length, ...(partial ? { "content-range": `bytes ${from}-${to}/${bytes.length}` } : {}) });
+  response.writeHead(partial ? 206 : 200, {
+    "content-length": part.length,
+    ...(partial ? { "content-range": `bytes ${from}-${to}/${bytes.length}` } : {}),
+  });
   if (!faults.hanging.has(digest)) return void response.end(part);
   response.write(part.subarray(0, part.length / 2));
   shelf.hung += 1;

@@ -29,20 +29,33 @@ export function hex(bytes: string | Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Weights begin like a GGUF file and go on with bytes that depend on the seed; licence and template are shared by samples that do not choose them. */
+/** Weights begin like a GGUF file and go on with bytes that depend on the seed; licence and template are the same unless they are chosen. */
 export function makeSample({ name, seed, size = 4096, family = "llama", license = "MIT License\n", trailer = "" }: SampleOptions): OllamaSample {
   const weights = Buffer.alloc(size, `GGUF weights ${seed} `);
   weights.write("GGUF");
-  const config = Buffer.from(JSON.stringify({ model_format: "gguf", model_family: family, model_families: [family], model_type: "7B", file_type: "Q4_K_M", seed }));
+  const config = Buffer.from(
+    JSON.stringify({ model_format: "gguf", model_family: family, model_families: [family], model_type: "7B", file_type: "Q4_K_M", seed }),
+  );
   const parts: readonly (readonly [string, Buffer])[] = [
     ["model", weights],
     ["template", Buffer.from("{{ .Prompt }}")],
     ["license", Buffer.from(license)],
   ];
-  const layers = parts.map(([kind, bytes]) => ({ mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex(bytes)}`, size: bytes.length }));
+  const layers = parts.map(([kind, bytes]) => ({
+    mediaType: `application/vnd.ollama.image.${kind}`,
+    digest: `sha256:${hex(bytes)}`,
+    size: bytes.length,
+  }));
   const configLayer = { mediaType: "application/vnd.docker.container.image.v1+json", digest: `sha256:${hex(config)}`, size: config.length };
-  const manifest = JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.docker.distribution.manifest.v2+json", config: configLayer, layers }) + trailer;
-  return { name, manifest, digest: hex(manifest), blobs: new Map([config, ...parts.map(([, bytes]) => bytes)].map((bytes) => [hex(bytes), bytes])), weights: hex(weights) };
+  const manifest =
+    JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.docker.distribution.manifest.v2+json", config: configLayer, layers }) + trailer;
+  return {
+    name,
+    manifest,
+    digest: hex(manifest),
+    blobs: new Map([config, ...parts.map(([, bytes]) => bytes)].map((bytes) => [hex(bytes), bytes])),
+    weights: hex(weights),
+  };
 }
 
 /** Path parts of the manifest file: host, namespace, model, tag. */

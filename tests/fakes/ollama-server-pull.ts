@@ -7,6 +7,8 @@ import { fullParts, layersOf, type ServerStore, type StoredLayer, type StoredMod
 export interface PullFaults {
   /** The same progress for ever, as when a part stalls. */
   stall: boolean;
+  /** The same, but going back and forth, as when a part is fetched again and again. */
+  swing: boolean;
   /** Stalls only this many pulls. */
   stallTimes: number;
   /** Ends with this error instead of fetching. */
@@ -40,7 +42,7 @@ export async function pullModel(job: PullJob): Promise<void> {
   const base = `${job.insecure ? "http" : "https"}://${host}/v2/${namespace}/${model}`;
   const manifest = await fetchManifest(job, `${base}/manifests/${tag}`);
   const old = await store.find(job.model);
-  if (faults.stall || faults.stallTimes-- > 0) await stall(job);
+  if (faults.stall || faults.swing || faults.stallTimes-- > 0) await stall(job);
   const layers: StoredLayer[] = [...(manifest.value.layers ?? []), ...(manifest.value.config ? [manifest.value.config] : [])];
   const fresh = new Set<string>();
   for (const layer of layers) if (await fetchBlob(job, base, layer)) fresh.add(layer.digest);
@@ -79,9 +81,9 @@ async function fetchManifest(job: PullJob, url: string): Promise<{ text: string;
   }
 }
 
-async function stall({ say, signal }: PullJob): Promise<void> {
-  while (!signal.aborted) {
-    say({ status: "pulling 0123456789ab", digest: `sha256:${"0".repeat(64)}`, total: 1000, completed: 10 });
+async function stall({ say, signal, faults }: PullJob): Promise<void> {
+  for (let turn = 0; !signal.aborted; turn++) {
+    say({ status: "pulling 0123456789ab", digest: `sha256:${"0".repeat(64)}`, total: 1000, completed: faults.swing ? 10 + (turn % 4) : 10 });
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
   throw new Error("context canceled");

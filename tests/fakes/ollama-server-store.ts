@@ -91,7 +91,14 @@ export class ServerStore {
     const { end, value } = decodeFirst(bytes);
     const relative = path.slice(join(this.directory, "manifests").length + 1);
     const { mtime } = await stat(path);
-    return { name: displayName(relative), path, digest: hex(bytes.subarray(0, end)), modifiedAt: mtime, layers: value.layers ?? [], config: value.config };
+    return {
+      name: displayName(relative),
+      path,
+      digest: hex(bytes.subarray(0, end)),
+      modifiedAt: mtime,
+      layers: value.layers ?? [],
+      config: value.config,
+    };
   }
 
   private pathOf(name: string): string {

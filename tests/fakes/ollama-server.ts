@@ -24,6 +24,9 @@ export interface ServerFaults extends PullFaults {
   keepsLoaded: boolean;
   /** Answers `/api/show` with 500. */
   failingShow: boolean;
+  /** Cuts this many connections instead of answering, as pooled ones are after a restart. */
+  cuts: number;
+  version: string;
 }
 
 /** An Ollama server on loopback over a real models directory. */
@@ -61,6 +64,7 @@ interface Machine {
 
 const noFaults = (): ServerFaults => ({
   stall: false,
+  swing: false,
   stallTimes: 0,
   errorLine: undefined,
   errorLines: [],
@@ -75,6 +79,8 @@ const noFaults = (): ServerFaults => ({
   html: false,
   keepsLoaded: false,
   failingShow: false,
+  cuts: 0,
+  version: "0.33.0-fake",
 });
 
 export async function startFakeOllama(directory: string): Promise<FakeOllama> {
@@ -84,7 +90,9 @@ export async function startFakeOllama(directory: string): Promise<FakeOllama> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    void answer(request, response, machine).catch((error: unknown) => send(response, machine, 500, { error: error instanceof Error ? error.message : String(error) }));
+    void answer(request, response, machine).catch((error: unknown) =>
+      send(response, machine, 500, { error: error instanceof Error ? error.message : String(error) }),
+    );
   });
   const stop = async (): Promise<void> => {
     server.closeAllConnections();
@@ -114,6 +122,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, machin
   const { faults } = machine;
   const text = await bodyOf(request);
   if (faults.slow > 0) await new Promise((resolve) => setTimeout(resolve, faults.slow));
+  if (faults.cuts-- > 0) return void request.socket.destroy();
   if (faults.forbidden) return void response.writeHead(403).end();
   if (faults.html) return void response.writeHead(200, { "content-type": "text/html" }).end("<html>hello</html>");
   const route = `${request.method} ${request.url}`;
@@ -122,11 +131,21 @@ async function answer(request: IncomingMessage, response: ServerResponse, machin
   const name = String(body.model ?? body.name ?? "");
   switch (route) {
     case "GET /api/version":
-      return send(response, machine, 200, { version: "0.33.0-fake" });
+      return send(response, machine, 200, { version: faults.version });
     case "GET /api/tags":
       return tags(response, machine);
     case "GET /api/ps":
-      return send(response, machine, 200, { models: [...machine.memory.values()].map(({ name: model, digest }) => ({ name: model, model, digest, size: 1, size_vram: 1024, expires_at: "2319-01-01T00:00:00Z", context_length: 4096 })) });
+      return send(response, machine, 200, {
+        models: [...machine.memory.values()].map(({ name: model, digest }) => ({
+          name: model,
+          model,
+          digest,
+          size: 1,
+          size_vram: 1024,
+          expires_at: "2319-01-01T00:00:00Z",
+          context_length: 4096,
+        })),
+      });
     case "POST /api/show":
       return show(response, machine, name);
     case "POST /api/generate":
@@ -156,7 +175,14 @@ async function listedModel(store: ServerStore, model: StoredModel): Promise<unkn
   if (template && (await store.sizeOf(template.digest)) === undefined) return undefined;
   const config = await configOf(store, model);
   if (config === undefined) return undefined;
-  const details = { parent_model: "", format: config["model_format"] ?? "", family: config["model_family"] ?? "", families: null, parameter_size: config["model_type"] ?? "", quantization_level: config["file_type"] ?? "" };
+  const details = {
+    parent_model: "",
+    format: config["model_format"] ?? "",
+    family: config["model_family"] ?? "",
+    families: null,
+    parameter_size: config["model_type"] ?? "",
+    quantization_level: config["file_type"] ?? "",
+  };
   const size = layersOf(model).reduce((sum, layer) => sum + layer.size, 0);
   const remote = config["remote_host"] === undefined ? {} : { remote_host: config["remote_host"], remote_model: config["remote_model"] };
   return { name: model.name, model: model.name, modified_at: model.modifiedAt.toISOString(), size, digest: model.digest, details, ...remote };
@@ -183,7 +209,13 @@ async function show(response: ServerResponse, machine: Machine, name: string): P
     modelfile: `# Modelfile\nFROM ${machine.store.blob(weights.digest)}\nTEMPLATE {{ .Prompt }}\n`,
     template: "{{ .Prompt }}",
     details: { format: config["model_format"], family, parameter_size: config["model_type"], quantization_level: config["file_type"] },
-    model_info: { "general.architecture": family, "general.parameter_count": 512, [`${family}.context_length`]: 8192, [`${family}.embedding_length`]: 64, "tokenizer.ggml.tokens": null },
+    model_info: {
+      "general.architecture": family,
+      "general.parameter_count": 512,
+      [`${family}.context_length`]: 8192,
+      [`${family}.embedding_length`]: 64,
+      "tokenizer.ggml.tokens": null,
+    },
     capabilities: family === "bert" ? ["embedding"] : ["completion", "tools"],
     modified_at: model.modifiedAt.toISOString(),
   });

@@ -12,19 +12,38 @@ export function transportFailure(error: unknown, server: string, doing: string):
   if (error instanceof HoldfastError) return error.failure.code === "timeout" ? noAnswer(error, server, doing) : error;
   const code = transportCode(error);
   if (code !== undefined && cannotConnect.has(code)) {
-    return failed("unreachable", `could not reach the Ollama server at ${server} (${code})`, { retry: "transient", remedy: startAdvice, cause: error });
+    return failed("unreachable", `could not reach the Ollama server at ${server} (${code})`, {
+      retry: "transient",
+      remedy: startAdvice,
+      cause: error,
+    });
   }
   if (wasCutShort(error)) {
-    return failed("unreachable", `could not ${doing}: the Ollama server at ${server} ended the connection (${code})`, { retry: "transient", remedy: "look at the log of the Ollama server: it may have crashed or been restarted", cause: error });
+    return failed("unreachable", `could not ${doing}: the Ollama server at ${server} ended the connection (${code})`, {
+      retry: "transient",
+      remedy: "look at the log of the Ollama server: it may have crashed or been restarted",
+      cause: error,
+    });
   }
   if (code !== undefined && /CERT|TLS|SSL/.test(code)) {
-    return failed("unreachable", `could not reach the Ollama server at ${server}: its certificate is not accepted (${code})`, { remedy: "add the certificate authority with NODE_EXTRA_CA_CERTS", cause: error });
+    return failed("unreachable", `could not reach the Ollama server at ${server}: its certificate is not accepted (${code})`, {
+      remedy: "add the certificate authority with NODE_EXTRA_CA_CERTS",
+      cause: error,
+    });
   }
-  return failed("protocol", `could not ${doing}: no usable answer from the Ollama server at ${server} (${code ?? messageOf(error)})`, { retry: "transient", remedy: `check that ${server} is an Ollama server`, cause: error });
+  return failed("protocol", `could not ${doing}: no usable answer from the Ollama server at ${server} (${code ?? messageOf(error)})`, {
+    retry: "transient",
+    remedy: `check that ${server} is an Ollama server`,
+    cause: error,
+  });
 }
 
 function noAnswer(error: HoldfastError, server: string, doing: string): HoldfastError {
-  return failed("timeout", `could not ${doing}: ${error.message}`, { retry: "transient", remedy: `Ollama answers only after it has looked for GPUs, which takes up to 30 s after a start; if it stays silent, restart the server at ${server}`, cause: error });
+  return failed("timeout", `could not ${doing}: ${error.message}`, {
+    retry: "transient",
+    remedy: `Ollama is silent for up to 30 s after a start, while it looks for GPUs; if it stays so, restart the server at ${server}`,
+    cause: error,
+  });
 }
 
 /** A refusal of the server: every status from 400 on. */
@@ -33,9 +52,12 @@ export function refusal(answer: HttpAnswer, server: string, doing: string): Hold
   const said = errorTextOf(answer);
   const message = `could not ${doing}: the Ollama server at ${server} answered ${status}${said === undefined ? "" : `: ${said}`}`;
   if (status === 403) {
-    return failed("unauthorized", message, { remedy: "a server on loopback accepts only local Host headers: let the reverse proxy rewrite Host, or use the address the server listens on" });
+    return failed("unauthorized", message, {
+      remedy: "a server on loopback accepts only local Host headers: let the reverse proxy rewrite Host, or use the address the server listens on",
+    });
   }
-  if (status === 401 || status === 407) return failed("unauthorized", message, { remedy: "put the user and password of the proxy into the URL of the Backend" });
+  if (status === 401 || status === 407)
+    return failed("unauthorized", message, { remedy: "put the user and password of the proxy into the URL of the Backend" });
   if (status === 404) return failed("not-found", message);
   if (status === 429 || status === 503) return failed("rate-limited", message, { retry: "transient", remedy: "the server is busy: try again later" });
   if (status >= 500) return failed("upstream", message, { retry: "transient", remedy: "look at the log of the Ollama server for details" });

@@ -111,7 +111,14 @@ function guardedFetch({ line, identity, timeoutMs, server, doing }: Guard, signa
   return async (input, init) => {
     const method = init?.method === "POST" || init?.method === "DELETE" ? init.method : "GET";
     const headers = { ...Object.fromEntries(new Headers(init?.headers)), ...identity };
-    const question: HttpQuestion = { method, url: String(input), headers, timeoutMs, maxBytes: maxAnswer, ...(typeof init?.body === "string" ? { body: init.body } : {}) };
+    const question: HttpQuestion = {
+      method,
+      url: String(input),
+      headers,
+      timeoutMs,
+      maxBytes: maxAnswer,
+      ...(typeof init?.body === "string" ? { body: init.body } : {}),
+    };
     const answer = await askTwice(line, question, signal);
     if (answer.status >= 400) throw refusal(answer, server, doing);
     return new Response(new Uint8Array(answer.bytes), { status: 200 });

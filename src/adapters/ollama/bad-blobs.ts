@@ -33,9 +33,13 @@ export async function setAsideBadBlobs(side: WriterSide, ref: string, digests: r
 export async function requireRefetchable(side: WriterSide, name: OllamaName, digests: readonly string[], signal: AbortSignal): Promise<void> {
   for (const digest of digests) {
     if (await isOffered(side, name, digest, signal)) continue;
-    throw failed("not-refetchable", `${shortOllamaName(name)} cannot be fetched as it was locked: the registry ${name.host} no longer has sha256:${digest}`, {
-      remedy: "restore the file from a backup, or accept what the tag is now with `holdfast lock --update`",
-    });
+    throw failed(
+      "not-refetchable",
+      `${shortOllamaName(name)} cannot be fetched as it was locked: the registry ${name.host} no longer has sha256:${digest}`,
+      {
+        remedy: "restore the file from a backup, or accept what the tag is now with `holdfast lock --update`",
+      },
+    );
   }
 }
 

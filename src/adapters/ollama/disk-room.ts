@@ -21,10 +21,16 @@ export async function requireRoom(side: WriterSide, ref: string, manifest: Manif
   const needed = sizeOf(absent);
   const free = side.directory === undefined ? undefined : await side.disk.freeBytes(side.directory);
   if (free === undefined || needed * margin <= free) return { total: sizeOf(layers), absent };
-  throw failed("disk-full", `${ref} needs ${quantity(needed)} more, ${quantity(free)} are free on ${side.directory}`, { remedy: "free some space there, or remove models that are not needed" });
+  throw failed("disk-full", `${ref} needs ${quantity(needed)} more, ${quantity(free)} are free on ${side.directory}`, {
+    remedy: "free some space there, or remove models that are not needed",
+  });
 }
 
-async function absentLayers({ directory, hasher, api }: WriterSide, layers: readonly ManifestLayer[], signal: AbortSignal): Promise<readonly ManifestLayer[]> {
+async function absentLayers(
+  { directory, hasher, api }: WriterSide,
+  layers: readonly ManifestLayer[],
+  signal: AbortSignal,
+): Promise<readonly ManifestLayer[]> {
   if (directory === undefined) {
     const there = await mapBounded(layers, parallelHeads, (layer) => api.hasBlob(`sha256:${layer.sha256}`, signal));
     return layers.filter((_layer, index) => there[index] === false);

@@ -41,7 +41,15 @@ export function createHttpLine(given?: Dispatcher): HttpLine {
     pool ??= ownPool();
     const { method, url, headers, body } = question;
     // Limits are ours: undici's would end a pull that verifies for minutes without a byte, and with it the transfer on the server.
-    return request(url, { method, dispatcher: await pool, signal, headersTimeout: 0, bodyTimeout: 0, ...(headers ? { headers } : {}), ...(body === undefined ? {} : { body }) });
+    return request(url, {
+      method,
+      dispatcher: await pool,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      ...(headers ? { headers } : {}),
+      ...(body === undefined ? {} : { body }),
+    });
   };
 
   return {
@@ -53,7 +61,11 @@ export function createHttpLine(given?: Dispatcher): HttpLine {
         return { status: statusCode, headers: plainHeaders(headers), bytes: await readCapped(body, question) };
       } catch (error) {
         signal.throwIfAborted();
-        if (late.aborted) throw failed("timeout", `no complete answer from ${question.url} within ${question.timeoutMs / 1000} s`, { retry: "transient", cause: error });
+        if (late.aborted)
+          throw failed("timeout", `no complete answer from ${question.url} within ${question.timeoutMs / 1000} s`, {
+            retry: "transient",
+            cause: error,
+          });
         throw error;
       }
     },
@@ -86,5 +98,7 @@ async function readCapped(body: Dispatcher.ResponseData["body"], question: HttpQ
 }
 
 function plainHeaders(headers: Dispatcher.ResponseData["headers"]): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).flatMap(([key, value]) => (value === undefined ? [] : [[key, Array.isArray(value) ? value.join(", ") : value] as const])));
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([key, value]) => (value === undefined ? [] : [[key, Array.isArray(value) ? value.join(", ") : value] as const])),
+  );
 }

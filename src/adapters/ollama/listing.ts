@@ -35,7 +35,14 @@ function decodeListed(entry: Unknowns): ListedModel | string {
   if (ref === undefined || digest === undefined) return `the server lists ${JSON.stringify(text.slice(0, 200))}, which has no usable name or digest`;
   const facts = factsOfListing(entry);
   const modifiedAt = instantOf(entry["modified_at"]);
-  return { ref, digest, size: countOf(entry["size"]) ?? 0, facts, stub: facts.remoteHost !== undefined, ...(modifiedAt === undefined ? {} : { modifiedAt }) };
+  return {
+    ref,
+    digest,
+    size: countOf(entry["size"]) ?? 0,
+    facts,
+    stub: facts.remoteHost !== undefined,
+    ...(modifiedAt === undefined ? {} : { modifiedAt }),
+  };
 }
 
 function decodeLoaded(entry: Unknowns): readonly LoadedModel[] {
@@ -46,6 +53,8 @@ function decodeLoaded(entry: Unknowns): readonly LoadedModel[] {
 }
 
 function bareDigest(value: unknown): Sha256 | undefined {
-  const text = textOf(value)?.replace(/^sha256:/, "").toLowerCase();
+  const text = textOf(value)
+    ?.replace(/^sha256:/, "")
+    .toLowerCase();
   return text !== undefined && isSha256(text) ? text : undefined;
 }

@@ -110,7 +110,8 @@ function decodeLayer(value: unknown): ManifestLayer | string {
   if (!isRecord(value)) return "a layer is not an object";
   const digest = String(value["digest"]);
   const hex = blobDigest.exec(digest)?.[1];
-  if (hex === undefined || !isSha256(hex.toLowerCase())) return `a layer has the digest ${JSON.stringify(digest.slice(0, 100))}, which is not sha256:<64 hex digits>`;
+  if (hex === undefined || !isSha256(hex.toLowerCase()))
+    return `a layer has the digest ${JSON.stringify(digest.slice(0, 100))}, which is not sha256:<64 hex digits>`;
   const size = value["size"] ?? 0;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return `the layer ${digest.slice(0, 19)} has no usable size`;
   const mediaType = typeof value["mediaType"] === "string" ? value["mediaType"] : "";

@@ -44,7 +44,12 @@ export function factsOfLayers(content: ManifestContent): ModelFacts {
 /** Facts of one entry of `/api/tags`. */
 export function factsOfListing(entry: Unknowns): ModelFacts {
   const details = recordOf(entry["details"]);
-  const facts = { ...factsOfDetails(details), contextLength: countOf(details["context_length"]), embeddingLength: countOf(details["embedding_length"]), remoteHost: textOf(entry["remote_host"]) };
+  const facts = {
+    ...factsOfDetails(details),
+    contextLength: countOf(details["context_length"]),
+    embeddingLength: countOf(details["embedding_length"]),
+    remoteHost: textOf(entry["remote_host"]),
+  };
   return { ...defined(facts), capabilities: capabilitiesOf(entry["capabilities"], "show", true) };
 }
 
@@ -118,6 +123,9 @@ function licenseIdOf(value: unknown): string | undefined {
   const head = text.slice(0, 400);
   if (/Apache License[\s,]+Version 2\.0/i.test(head)) return "apache-2.0";
   if (/^\s*(The )?MIT License|Permission is hereby granted, free of charge/i.test(head)) return "mit";
-  const title = head.split("\n").find((line) => line.trim() !== "")?.trim();
+  const title = head
+    .split("\n")
+    .find((line) => line.trim() !== "")
+    ?.trim();
   return title?.slice(0, 80);
 }

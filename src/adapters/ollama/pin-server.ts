@@ -37,7 +37,10 @@ export async function startPinServer(side: WriterSide, name: OllamaName, manifes
       resolve(typeof address === "object" && address !== null ? address.port : 0);
     });
   }).catch((error: unknown) => {
-    throw failed("permission", `could not listen on ${listen} to hand out the locked manifest`, { remedy: "give an address of this machine for pinned pulls", cause: error });
+    throw failed("permission", `could not listen on ${listen} to hand out the locked manifest`, {
+      remedy: "give an address of this machine for pinned pulls",
+      cause: error,
+    });
   });
   return {
     host: `${advertise}:${port}`,
@@ -54,13 +57,19 @@ function addressFor(side: WriterSide, name: OllamaName): { readonly listen: stri
   const { pinListen, api } = side;
   if (pinListen === undefined) {
     if (isLoopback(api.server.hostname)) return { listen: "127.0.0.1", advertise: upstream === "127.0.0.1" ? "localhost" : "127.0.0.1" };
-    throw failed("unsupported", `the locked manifest of ${name.model}:${name.tag} cannot be handed to ${api.server.text}: that server is not on this machine`, {
-      remedy: "run Holdfast on that machine, or give an address of this machine that the server reaches for pinned pulls",
-    });
+    throw failed(
+      "unsupported",
+      `the locked manifest of ${name.model}:${name.tag} cannot be handed to ${api.server.text}: that server is not on this machine`,
+      {
+        remedy: "run Holdfast on that machine, or give an address of this machine that the server reaches for pinned pulls",
+      },
+    );
   }
   const advertise = pinListen.advertise ?? pinListen.host;
   if (advertise !== upstream) return { listen: pinListen.host, advertise };
-  throw failed("unsupported", `pinned pulls cannot be offered under ${advertise}, the host name of the registry itself`, { remedy: "give another name of this machine for pinned pulls" });
+  throw failed("unsupported", `pinned pulls cannot be offered under ${advertise}, the host name of the registry itself`, {
+    remedy: "give another name of this machine for pinned pulls",
+  });
 }
 
 interface Reply {
@@ -73,9 +82,15 @@ function answerTo(method: string, url: string, { text, blobs }: PinnedManifest):
   const [, version, , , kind, key = ""] = url.split("/");
   if (version !== "v2" || (method !== "GET" && method !== "HEAD")) return { status: 404, headers: {} };
   if (kind === "manifests") {
-    return { status: 200, headers: { "content-type": "application/vnd.docker.distribution.manifest.v2+json", "content-length": Buffer.byteLength(text) }, body: text };
+    return {
+      status: 200,
+      headers: { "content-type": "application/vnd.docker.distribution.manifest.v2+json", "content-length": Buffer.byteLength(text) },
+      body: text,
+    };
   }
   const blob = kind === "blobs" ? blobs.get(key) : undefined;
   if (blob === undefined) return { status: 404, headers: {} };
-  return method === "HEAD" ? { status: 200, headers: { "content-length": blob.size } } : { status: 307, headers: { location: blob.url, "content-length": 0 } };
+  return method === "HEAD"
+    ? { status: 200, headers: { "content-length": blob.size } }
+    : { status: 307, headers: { location: blob.url, "content-length": 0 } };
 }

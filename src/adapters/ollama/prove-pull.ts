@@ -5,7 +5,9 @@ import { runPull, type PullTask } from "./pull-attempts.ts";
 import { badArtifacts, badFiles, lookAtPulled, type Expectation } from "./verified-holding.ts";
 import { isReadable, type WriterSide } from "./writer-side.ts";
 
-/** Lets the server pull, then looks; files that arrived wrong are fetched once more, because a damaged leftover is taken for good by the first try. */
+/**
+ * Lets the server pull, then looks. Files that are wrong are fetched once more, because a damaged leftover is taken for good by the first try.
+ */
 export async function provePull(side: WriterSide, task: PullTask, expectation: Expectation, context: WriteContext): Promise<Holding> {
   const { signal } = context;
   await runPull(side, task, context);

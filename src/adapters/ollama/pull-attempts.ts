@@ -119,7 +119,8 @@ async function mendParts(side: WriterSide, error: unknown, { id, progress, signa
 function stalled(side: WriterSide, task: PullTask, cause: unknown): HoldfastError {
   return failed("stalled", `could not pull model ${task.model} (server ${side.api.server.text}): no new byte for ${side.stallTimeoutMs / 1000} s`, {
     retry: "transient",
-    remedy: "large models can take long, but bytes should keep coming: check the network of the Ollama server, raise the stall timeout, or pull manually with `ollama pull`",
+    remedy:
+      "bytes should keep coming, however large the model: check the network of the server, raise the stall timeout, or try manually: `ollama pull`",
     cause,
   });
 }

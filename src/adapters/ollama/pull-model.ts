@@ -13,7 +13,9 @@ export async function pullModel(side: WriterSide, name: OllamaName, request: Oll
   const ref = canonicalOllamaName(name);
   const present = await presentHolding(side, ref, request.digest, context.signal);
   if (present?.isWhole === true) return present.holding;
-  return request.pin === undefined ? pullTag(side, name, { digest: request.digest, present: present?.holding }, context) : pullPinned(side, name, { pin: request.pin, present: present?.holding }, context);
+  return request.pin === undefined
+    ? pullTag(side, name, { digest: request.digest, present: present?.holding }, context)
+    : pullPinned(side, name, { pin: request.pin, present: present?.holding }, context);
 }
 
 interface Present {

@@ -26,8 +26,8 @@ const cleanUpTime = 30_000;
 const staleAfter = 3_600_000;
 
 /**
- * Fetches the locked manifest under a helper name, proves every byte of it, and only then gives it the wanted name. Until that moment the model that is
- * there stays as it is, and loaded. The helper name goes in any case.
+ * Fetches the locked manifest under a helper name, proves every byte of it, and only then gives it the wanted name. Until that moment the model
+ * that is there stays as it is, and loaded. The helper name goes in any case.
  */
 export async function pullPinned(side: WriterSide, name: OllamaName, { pin, present }: PinnedPull, context: WriteContext): Promise<Holding> {
   const { signal } = context;

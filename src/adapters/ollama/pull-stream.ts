@@ -19,7 +19,9 @@ const maxRefusal = 64 * 1024;
 export async function* readPull(stream: HttpStream, model: string, server: string): AsyncGenerator<PullLine, void> {
   if (stream.status !== 200) {
     const answer = { status: stream.status, headers: stream.headers, bytes: await firstBytes(stream) };
-    throw errorTextOf(answer) === undefined ? refusal(answer, server, `pull model ${model}`) : readPullError(errorTextOf(answer) ?? "", model, server);
+    throw errorTextOf(answer) === undefined
+      ? refusal(answer, server, `pull model ${model}`)
+      : readPullError(errorTextOf(answer) ?? "", model, server);
   }
   for await (const text of linesOf(stream, model, server)) {
     const line = decodeLine(text, model, server);
@@ -35,12 +37,20 @@ export async function* readPull(stream: HttpStream, model: string, server: strin
 function decodeLine(text: string, model: string, server: string): PullLine {
   const value = parsed(text);
   if (!isRecord(value)) {
-    throw failed("protocol", `could not pull model ${model}: the server ${server} sent a line that is not JSON`, { retry: "transient", remedy: `check that ${server} is an Ollama server` });
+    throw failed("protocol", `could not pull model ${model}: the server ${server} sent a line that is not JSON`, {
+      retry: "transient",
+      remedy: `check that ${server} is an Ollama server`,
+    });
   }
   const error = textOf(value["error"]);
   if (error !== undefined) throw readPullError(error, model, server);
   const digest = textOf(value["digest"]);
-  return { status: textOf(value["status"]) ?? "", total: countOf(value["total"]) ?? 0, completed: countOf(value["completed"]) ?? 0, ...(digest === undefined ? {} : { digest }) };
+  return {
+    status: textOf(value["status"]) ?? "",
+    total: countOf(value["total"]) ?? 0,
+    completed: countOf(value["completed"]) ?? 0,
+    ...(digest === undefined ? {} : { digest }),
+  };
 }
 
 async function* linesOf(stream: HttpStream, model: string, server: string): AsyncGenerator<string, void> {

@@ -37,10 +37,15 @@ export async function pullTag(side: WriterSide, name: OllamaName, wanted: TagPul
 }
 
 /**
- * What the tag is right now. Throws before anything is replaced when the tag has moved since it was planned, or leads to something that cannot be run.
+ * What the tag is right now. Throws before anything is replaced when the tag has moved since it was planned, or has nothing to run.
  * Undefined when it cannot be seen from here: the server may reach registries that we do not.
  */
-export async function requireMeantOffer(side: WriterSide, name: OllamaName, { digest, present }: TagPull, signal: AbortSignal): Promise<ManifestDocument | undefined> {
+export async function requireMeantOffer(
+  side: WriterSide,
+  name: OllamaName,
+  { digest, present }: TagPull,
+  signal: AbortSignal,
+): Promise<ManifestDocument | undefined> {
   const ref = canonicalOllamaName(name);
   const offered = await askRegistry(side, name, signal);
   if (offered === undefined) return undefined;
@@ -74,5 +79,7 @@ function sameLayers(present: Holding, { content }: ManifestDocument): boolean {
 }
 
 function notRunnable(ref: string): HoldfastError {
-  return failed("unsupported", `${ref} has a manifest without weights: there is nothing to run in it`, { remedy: "check that the registry offers an Ollama model under this name, not some other image" });
+  return failed("unsupported", `${ref} has a manifest without weights: there is nothing to run in it`, {
+    remedy: "check that the registry offers an Ollama model under this name, not some other image",
+  });
 }

@@ -79,7 +79,8 @@ async function follow(line: HttpLine, question: HttpQuestion, signal: AbortSigna
     if (answer.status < 300 || answer.status >= 400 || location === undefined || question.method === "HEAD") return answer;
     if (hop === maxRedirects) throw failed("protocol", `${new URL(question.url).host} redirects without end`);
     const next = new URL(location, current.url);
-    if (next.protocol !== "https:" && next.origin !== new URL(question.url).origin) throw failed("protocol", `${new URL(question.url).host} redirects to ${next.host} over plain HTTP, which is not followed`);
+    if (next.protocol !== "https:" && next.origin !== new URL(question.url).origin)
+      throw failed("protocol", `${new URL(question.url).host} redirects to ${next.host} over plain HTTP, which is not followed`);
     const { authorization, ...open } = current.headers ?? {};
     const sameHost = next.host === new URL(question.url).host;
     current = { ...current, url: next.href, headers: sameHost && authorization !== undefined ? { ...open, authorization } : open };
@@ -89,17 +90,28 @@ async function follow(line: HttpLine, question: HttpQuestion, signal: AbortSigna
 function notAManifest(document: ManifestDocument, name: OllamaName): HoldfastError {
   const ref = canonicalOllamaName(name);
   if (document.content.kind === "list") {
-    return failed("unsupported", `the registry offers a list of manifests for ${ref}, which neither Ollama nor this version can use`, { remedy: "declare a tag that leads to a single model" });
+    return failed("unsupported", `the registry offers a list of manifests for ${ref}, which neither Ollama nor this version can use`, {
+      remedy: "declare a tag that leads to a single model",
+    });
   }
   const problem = document.content.kind === "invalid" ? document.content.problem : "it is not UTF-8 text";
-  return failed("protocol", `the registry's manifest of ${ref} cannot be used: ${problem}`, { remedy: `check that ${name.host} is an Ollama registry and that no proxy or login page answers for it` });
+  return failed("protocol", `the registry's manifest of ${ref} cannot be used: ${problem}`, {
+    remedy: `check that ${name.host} is an Ollama registry and that no proxy or login page answers for it`,
+  });
 }
 
 function registryTransportFailure(error: unknown, host: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const code = transportCode(error) ?? (error instanceof Error ? error.message : String(error));
   if (/WRONG_VERSION_NUMBER|EPROTO/.test(code)) {
-    return failed("unreachable", `the registry ${host} does not speak HTTPS`, { remedy: "set `insecureRegistry: true` on the Backend if it may be asked over plain HTTP", cause: error });
+    return failed("unreachable", `the registry ${host} does not speak HTTPS`, {
+      remedy: "set `insecureRegistry: true` on the Backend if it may be asked over plain HTTP",
+      cause: error,
+    });
   }
-  return failed("unreachable", `could not reach the registry ${host} (${code})`, { retry: "transient", remedy: "check network, DNS and proxy", cause: error });
+  return failed("unreachable", `could not reach the registry ${host} (${code})`, {
+    retry: "transient",
+    remedy: "check network, DNS and proxy",
+    cause: error,
+  });
 }

@@ -16,9 +16,11 @@ export function createOllamaRegistryHub(options: RegistryClientOptions): Artifac
     kind: "ollama",
     async resolve(query: UpstreamQuery, signal: AbortSignal): Promise<Upstream> {
       signal.throwIfAborted();
-      if (query.source.kind !== "ollama") return { state: "failed", failure: failed("unsupported", "an Ollama registry offers no Hub models").failure };
+      if (query.source.kind !== "ollama")
+        return { state: "failed", failure: failed("unsupported", "an Ollama registry offers no Hub models").failure };
       const parsed = parseOllamaName(query.source.model);
-      if ("problem" in parsed) return { state: "failed", failure: failed("invalid-input", `${query.source.model}: ${parsed.problem}`, { remedy: parsed.remedy }).failure };
+      if ("problem" in parsed)
+        return { state: "failed", failure: failed("invalid-input", `${query.source.model}: ${parsed.problem}`, { remedy: parsed.remedy }).failure };
       const [tag, missing] = await Promise.all([
         orFailure(client.manifest(parsed.name, signal), signal),
         orFailure(missingBlobs(client, parsed.name, query.blobs ?? [], signal), signal),
@@ -29,7 +31,10 @@ export function createOllamaRegistryHub(options: RegistryClientOptions): Artifac
 }
 
 /** What could not be asked is not missing: a blob question without an answer fails the whole answer. */
-function answerOf(tag: (ManifestDocument & { readonly text: string }) | { readonly failure: Failure }, missing: readonly Sha256[] | { readonly failure: Failure }): Upstream {
+function answerOf(
+  tag: (ManifestDocument & { readonly text: string }) | { readonly failure: Failure },
+  missing: readonly Sha256[] | { readonly failure: Failure },
+): Upstream {
   const known = "failure" in missing ? undefined : missing;
   if ("failure" in tag) return { state: "failed", failure: tag.failure, ...(known === undefined ? {} : { missingBlobs: known }) };
   if ("failure" in missing) return { state: "failed", failure: missing.failure };
@@ -37,7 +42,9 @@ function answerOf(tag: (ManifestDocument & { readonly text: string }) | { readon
 }
 
 function filesOf({ content }: ManifestDocument): readonly UpstreamFile[] {
-  return content.kind === "image" ? blobsOf(content).map((layer) => ({ path: `sha256:${layer.sha256}`, size: layer.size, sha256: layer.sha256 })) : [];
+  return content.kind === "image"
+    ? blobsOf(content).map((layer) => ({ path: `sha256:${layer.sha256}`, size: layer.size, sha256: layer.sha256 }))
+    : [];
 }
 
 async function missingBlobs(client: RegistryClient, name: OllamaName, blobs: readonly Sha256[], signal: AbortSignal): Promise<readonly Sha256[]> {

@@ -42,5 +42,7 @@ function tokenIn(text: string): string | undefined {
 }
 
 function denied(host: string, why: string): HoldfastError {
-  return failed("unauthorized", `the registry ${host} ${why}`, { remedy: "Holdfast asks registries without credentials; the Ollama server itself may still be able to pull with its own key" });
+  return failed("unauthorized", `the registry ${host} ${why}`, {
+    remedy: "Holdfast asks registries without credentials; the Ollama server itself may still be able to pull with its own key",
+  });
 }

@@ -33,7 +33,11 @@ export async function recallManifests(digests: readonly string[], memory: FactMe
 }
 
 /** Asks the server for every blob of the manifests once. It can say that a blob exists, not how long it is nor whether it is right. */
-export async function findBlobs(api: OllamaApi, manifests: readonly KnownManifest[], signal: AbortSignal): Promise<ReadonlyMap<string, ArtifactState>> {
+export async function findBlobs(
+  api: OllamaApi,
+  manifests: readonly KnownManifest[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ArtifactState>> {
   const digests = [...new Set(manifests.flatMap(({ content }) => blobsOf(content).map((layer) => layer.sha256)))];
   const states = await mapBounded(digests, parallelHeads, async (digest): Promise<readonly [string, ArtifactState]> => {
     try {
@@ -51,7 +55,12 @@ export async function findBlobs(api: OllamaApi, manifests: readonly KnownManifes
  * of them with the size the server states. `presence` means that the server lists the model or, after `findBlobs`, that it has the blob; bytes are
  * never proven this way.
  */
-export function remoteHolding(store: StoreId, model: ListedModel, known: KnownManifest | undefined, blobs: ReadonlyMap<string, ArtifactState>): Holding {
+export function remoteHolding(
+  store: StoreId,
+  model: ListedModel,
+  known: KnownManifest | undefined,
+  blobs: ReadonlyMap<string, ArtifactState>,
+): Holding {
   const { ref, digest, modifiedAt } = model;
   return {
     store,
@@ -77,7 +86,14 @@ function unknownLayers({ digest, size }: ListedModel): ObservedArtifact {
 function layersOf(content: ImageManifest, blobs: ReadonlyMap<string, ArtifactState>): readonly ObservedArtifact[] {
   const artifacts = blobsOf(content).map((layer): ObservedArtifact => {
     const key = `sha256:${layer.sha256}`;
-    return { path: key, blob: key, size: layer.size, declaredSha256: layer.sha256, mediaType: layer.mediaType, found: blobs.get(layer.sha256) ?? here };
+    return {
+      path: key,
+      blob: key,
+      size: layer.size,
+      declaredSha256: layer.sha256,
+      mediaType: layer.mediaType,
+      found: blobs.get(layer.sha256) ?? here,
+    };
   });
   return artifacts.toSorted((a, b) => compareText(a.path, b.path));
 }

@@ -31,19 +31,31 @@ export async function removeModel(side: WriterSide, name: OllamaName, request: R
   return { freedBytes, ...(quarantine === undefined ? {} : { quarantine }) };
 }
 
-function requireRemovable(side: WriterSide, seen: Awaited<ReturnType<WriterSide["reader"]["inspect"]>> & object, { contentId }: RemoveRequest): Holding {
+function requireRemovable(
+  side: WriterSide,
+  seen: Awaited<ReturnType<WriterSide["reader"]["inspect"]>> & object,
+  { contentId }: RemoveRequest,
+): Holding {
   if ("failure" in seen) {
-    throw failed("unsupported", `${seen.ref} cannot be deleted through ${side.api.server.text}: ${seen.failure.message}`, { remedy: seen.failure.remedy ?? "pull it again first" });
+    throw failed("unsupported", `${seen.ref} cannot be deleted through ${side.api.server.text}: ${seen.failure.message}`, {
+      remedy: seen.failure.remedy ?? "pull it again first",
+    });
   }
   if (contentId === undefined || seen.contentId === contentId) return seen;
-  throw failed("precondition", `${seen.ref} is not removed: it has the content ${seen.contentId} now, ${contentId} was meant`, { remedy: "plan again" });
+  throw failed("precondition", `${seen.ref} is not removed: it has the content ${seen.contentId} now, ${contentId} was meant`, {
+    remedy: "plan again",
+  });
 }
 
 function refuseQuarantine(side: WriterSide, { ref }: Holding, { quarantine }: RemoveRequest): undefined {
   if (!quarantine) return undefined;
-  throw failed("unsupported", `${ref} is not removed: its bytes cannot be fetched again, and the files of ${side.api.server.text} cannot be read to keep a copy`, {
-    remedy: "set `spec.store` of the Backend where its models directory can be read",
-  });
+  throw failed(
+    "unsupported",
+    `${ref} is not removed: its bytes cannot be fetched again, and the files of ${side.api.server.text} cannot be read to keep a copy`,
+    {
+      remedy: "set `spec.store` of the Backend where its models directory can be read",
+    },
+  );
 }
 
 /** Refuses where the server would delete blobs that an unreadable manifest may need, and copies what only this model uses. */
@@ -52,17 +64,28 @@ async function keepFiles(side: WriterSide, holding: Holding, { quarantine }: Rem
   const scan = await scanStore(directory, signal);
   const torn = scan.unreadable.find(({ failure }) => failure.code === "integrity" || failure.code === "unsupported");
   if (torn !== undefined) {
-    throw failed("precondition", `${holding.ref} is not removed: the manifest of ${torn.ref} cannot be read, and the server would delete blobs that both may use`, {
-      remedy: torn.failure.remedy ?? `repair ${torn.ref} first`,
-    });
+    throw failed(
+      "precondition",
+      `${holding.ref} is not removed: the manifest of ${torn.ref} cannot be read, and the server would delete blobs that both may use`,
+      {
+        remedy: torn.failure.remedy ?? `repair ${torn.ref} first`,
+      },
+    );
   }
   const own = scan.manifests.find((manifest) => nameKey(manifest.ref) === nameKey(holding.ref));
   if (!quarantine || own === undefined) return undefined;
   const others = scan.manifests.filter((manifest) => manifest !== own);
   const present = new Set(holding.artifacts.filter(({ found }) => found.state === "present" || found.state === "incomplete").map(({ path }) => path));
   const blobs = unsharedBlobs(own, others).filter((layer) => present.has(`sha256:${layer.sha256}`));
-  const files = [{ from: own.path, as: relative(directory, own.path) }, ...blobs.map((layer) => ({ from: blobPath(directory, layer), as: `blobs/${layer.fileName}` }))];
-  return side.disk.quarantine(files, { store: side.store, ref: holding.ref, digest: own.document.digest, reason: "removed, and not to be fetched again from anywhere" }, "copy");
+  const files = [
+    { from: own.path, as: relative(directory, own.path) },
+    ...blobs.map((layer) => ({ from: blobPath(directory, layer), as: `blobs/${layer.fileName}` })),
+  ];
+  return side.disk.quarantine(
+    files,
+    { store: side.store, ref: holding.ref, digest: own.document.digest, reason: "removed, and not to be fetched again from anywhere" },
+    "copy",
+  );
 }
 
 function unsharedBlobs(own: StoredManifest, others: readonly StoredManifest[]): readonly ManifestLayer[] {
@@ -82,7 +105,10 @@ async function deleteName(side: WriterSide, ref: string, signal: AbortSignal): P
   );
   if ((await side.reader.inspect(ref, "presence", signal)) === undefined) return;
   if (refused !== undefined) throw refused;
-  throw failed("upstream", `could not delete model ${ref}: ${side.api.server.text} said success, but still lists it`, { retry: "transient", remedy: "look at the log of the Ollama server" });
+  throw failed("upstream", `could not delete model ${ref}: ${side.api.server.text} said success, but still lists it`, {
+    retry: "transient",
+    remedy: "look at the log of the Ollama server",
+  });
 }
 
 async function freedBy(side: WriterSide, holding: Holding, signal: AbortSignal): Promise<number> {
@@ -90,7 +116,12 @@ async function freedBy(side: WriterSide, holding: Holding, signal: AbortSignal):
     const bytes = found.state === "present" ? size : found.state === "incomplete" ? found.size : undefined;
     return bytes === undefined ? [] : [{ digest: path.replace("sha256:", ""), bytes }];
   });
-  const gone = await goneBlobs(side, holding, before.map(({ digest }) => digest), signal);
+  const gone = await goneBlobs(
+    side,
+    holding,
+    before.map(({ digest }) => digest),
+    signal,
+  );
   return before.reduce((sum, { digest, bytes }) => (gone.has(digest) ? sum + bytes : sum), 0);
 }
 
@@ -99,7 +130,11 @@ async function goneBlobs(side: WriterSide, holding: Holding, digests: readonly s
   return new Set(digests.filter((digest) => states.get(digest)?.state === "missing"));
 }
 
-async function statesOnDisk({ directory = "", hasher }: WriterSide, digests: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ArtifactState>> {
+async function statesOnDisk(
+  { directory = "", hasher }: WriterSide,
+  digests: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ArtifactState>> {
   const paths = digests.map((digest) => ({ path: blobPath(directory, { fileName: `sha256-${digest}` }) }));
   const states = await hasher.inspect(paths, "presence", signal);
   return new Map(digests.flatMap((digest, index) => (states[index] === undefined ? [] : [[digest, states[index]] as const])));

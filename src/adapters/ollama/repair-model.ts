@@ -30,15 +30,19 @@ export async function repairModel(side: WriterSide, name: OllamaName, request: O
 }
 
 /**
- * Without the files only missing blobs can be repaired. To replace one that is there, every model that uses it would have to be deleted first, and over
- * HTTP nobody can tell which those are.
+ * Without the files only missing blobs can be repaired. To replace one that is there, every model that uses it would have to be deleted first, and
+ * over HTTP nobody can tell which those are.
  */
 async function requireAbsentBlobs(side: WriterSide, name: OllamaName, digests: readonly string[], signal: AbortSignal): Promise<void> {
   for (const digest of digests) {
     if (!(await side.api.hasBlob(`sha256:${digest}`, signal))) continue;
-    throw failed("unsupported", `${shortOllamaName(name)} cannot be repaired over HTTP: ${side.api.server.text} has sha256:${digest} and keeps any file of that name`, {
-      remedy: `on the server remove blobs/sha256-${digest} below its models directory and run again, or set \`spec.store\` of the Backend where that directory can be written`,
-    });
+    throw failed(
+      "unsupported",
+      `${shortOllamaName(name)} cannot be repaired over HTTP: ${side.api.server.text} has sha256:${digest} and keeps any file of that name`,
+      {
+        remedy: `remove blobs/sha256-${digest} from its models directory and run again, or set \`spec.store\` where that directory can be written`,
+      },
+    );
   }
 }
 

@@ -12,7 +12,12 @@ export interface RetryOptions {
 export const defaultRetry: RetryOptions = { attempts: 4, initialDelayMs: 2_000, maxDelayMs: 60_000 };
 
 /** Repeats what failed for a passing reason. `onRetry` hears what failed and how long the wait is. */
-export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions, onRetry: (error: HoldfastError, delayMs: number) => void, signal: AbortSignal): Promise<T> {
+export async function retrying<T>(
+  attempt: () => Promise<T>,
+  options: RetryOptions,
+  onRetry: (error: HoldfastError, delayMs: number) => void,
+  signal: AbortSignal,
+): Promise<T> {
   const { ExponentialBackoff } = await import("cockatiel");
   let backoff = new ExponentialBackoff({ initialDelay: options.initialDelayMs, maxDelay: options.maxDelayMs }).next();
   for (let tries = 1; ; tries++) {

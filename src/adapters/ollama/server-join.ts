@@ -29,13 +29,20 @@ const nothing: JoinedStore = { holdings: new Map(), unreadable: [], warnings: []
  * Reads the listing and the files at the same time and puts them together. Something may change between the two, so a difference is looked at once
  * more. Files whose manifests are not those of the listing belong to another server and are left aside.
  */
-export async function joinStore(question: JoinQuestion, signal: AbortSignal): Promise<{ readonly listing: ServerListing; readonly joined: JoinedStore }> {
+export async function joinStore(
+  question: JoinQuestion,
+  signal: AbortSignal,
+): Promise<{ readonly listing: ServerListing; readonly joined: JoinedStore }> {
   const { disk, list, request } = question;
   const [listing, files] = await Promise.all([list(), disk?.observe(request, signal)]);
   if (files === undefined) return { listing, joined: nothing };
-  if (files.state === "unknown") return { listing, joined: { ...nothing, warnings: [`only the server was asked, its files cannot be read: ${files.failure.message}`] } };
+  if (files.state === "unknown")
+    return { listing, joined: { ...nothing, warnings: [`only the server was asked, its files cannot be read: ${files.failure.message}`] } };
   if (unmatched(listing, byKeyOf(files)).length === 0) return { listing, joined: combine(listing, files) };
-  const [again, filesAgain] = await Promise.all([list(), disk?.observe({ ...request, level: request.level === "full" ? "stat" : request.level }, signal)]);
+  const [again, filesAgain] = await Promise.all([
+    list(),
+    disk?.observe({ ...request, level: request.level === "full" ? "stat" : request.level }, signal),
+  ]);
   return { listing: again, joined: combine(again, filesAgain?.state === "observed" ? preferFirst(files, filesAgain) : files) };
 }
 
@@ -45,11 +52,16 @@ function combine(listing: ServerListing, files: Observed): JoinedStore {
   const free = files.freeBytes === undefined ? {} : { freeBytes: files.freeBytes };
   const { size } = listing.models;
   if (size === 0 && byKey.size > 0) {
-    const warning = `the server lists no model while its directory holds ${byKey.size}: it has just been started, or \`spec.store\` is the directory of another server`;
+    const warning = `the server lists no model while its directory holds ${byKey.size}: it was just started, or \`spec.store\` is not its directory`;
     return { ...nothing, warnings: [warning], contradiction: true };
   }
   if (strangers.length * 2 > size) {
-    return { ...nothing, warnings: [`the directory in \`spec.store\` is not this server's: ${strangers.length} of its ${size} models are not there; the files are left aside`] };
+    return {
+      ...nothing,
+      warnings: [
+        `the directory in \`spec.store\` is not this server's: ${strangers.length} of its ${size} models are not there; the files are left aside`,
+      ],
+    };
   }
   const foreign = new Set(strangers.map((model) => nameKey(model.ref)));
   return {

@@ -30,7 +30,13 @@ export async function readServerListing(api: OllamaApi, directory: string | unde
   });
   const [tags, running, version] = await Promise.all([readTags(api, directory, signal), api.running(signal), versionOrNot]);
   const { models, warnings: oddities } = decodeListing(tags);
-  return { models: new Map(models.map((model) => [nameKey(model.ref), model])), loaded: decodeRunning(running), oddities, warnings, ...(version === undefined ? {} : { version }) };
+  return {
+    models: new Map(models.map((model) => [nameKey(model.ref), model])),
+    loaded: decodeRunning(running),
+    oddities,
+    warnings,
+    ...(version === undefined ? {} : { version }),
+  };
 }
 
 /** A model that is deleted while the server lists makes it answer 500; asked again it is well. A dangling link keeps it ill. */

@@ -79,7 +79,13 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
     const onDisk = joined.holdings.get(key);
     const listed = listing.models.get(key);
     const one = { ...listing, models: new Map(listed ? [[key, listed]] : []) };
-    const [found] = await holdingsOf({ api, store, facts }, one, { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) }, { level: "full" }, signal);
+    const [found] = await holdingsOf(
+      { api, store, facts },
+      one,
+      { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) },
+      { level: "full" },
+      signal,
+    );
     if (found === undefined) return absent(ref, listing, joined);
     const shown = await learnShowFacts(api, one.models.values(), listing.version, facts, signal);
     return withServerFacts(found, listing, shown.byDigest);
@@ -104,7 +110,13 @@ interface RemoteSide {
 }
 
 /** Holdings from disk where it is the server's, the rest as far as the server lets us see. */
-async function holdingsOf(side: RemoteSide, listing: ServerListing, joined: JoinedStore, request: ObserveRequest, signal: AbortSignal): Promise<readonly Holding[]> {
+async function holdingsOf(
+  side: RemoteSide,
+  listing: ServerListing,
+  joined: JoinedStore,
+  request: ObserveRequest,
+  signal: AbortSignal,
+): Promise<readonly Holding[]> {
   const remote = [...listing.models].flatMap(([key, model]) => (joined.holdings.has(key) ? [] : [model]));
   const known = await recallManifests(
     remote.map((model) => model.digest),

@@ -28,19 +28,28 @@ const timeForShows = { needed: 30_000, rest: 3_000 };
 /** How long a refusal is taken for the answer: a damaged model is refused until somebody repairs it. */
 const refusalLasts = 600_000;
 
-type Remembered = { readonly state: "known"; readonly facts: ModelFacts } | { readonly state: "refused"; readonly message: string } | { readonly state: "unknown" };
+type Remembered =
+  { readonly state: "known"; readonly facts: ModelFacts } | { readonly state: "refused"; readonly message: string } | { readonly state: "unknown" };
 
 /**
  * What `/api/show` says about each digest. It is asked once per digest and server version, because a newer server knows more about the same bytes;
  * everything else comes from memory.
  */
-export async function learnShowFacts(api: OllamaApi, models: Iterable<ListedModel>, version: string | undefined, memory: FactMemory, signal: AbortSignal): Promise<ShowFacts> {
+export async function learnShowFacts(
+  api: OllamaApi,
+  models: Iterable<ListedModel>,
+  version: string | undefined,
+  memory: FactMemory,
+  signal: AbortSignal,
+): Promise<ShowFacts> {
   const byDigest = new Map([...models].filter((model) => !model.stub).map((model) => [model.digest, model]));
   const texts = await memory.remembered(kind, [...byDigest.keys()]);
   const answers = new Map([...byDigest.keys()].map((digest) => [digest, recall(texts.get(digest), version)]));
   const unknown = [...byDigest.values()].filter((model) => answers.get(model.digest)?.state === "unknown");
   const learned = await askAll(api, unknown, signal);
-  const entries = [...learned].flatMap(([digest, answer]) => (answer.entry === undefined ? [] : [[digest, canonicalJson({ ...answer.entry, version: version ?? "unknown" })] as const]));
+  const entries = [...learned].flatMap(([digest, answer]) =>
+    answer.entry === undefined ? [] : [[digest, canonicalJson({ ...answer.entry, version: version ?? "unknown" })] as const],
+  );
   if (entries.length > 0) await memory.remember(kind, new Map(entries));
   for (const [digest, answer] of learned) answers.set(digest, answer);
   const unasked = unknown.length - learned.size;

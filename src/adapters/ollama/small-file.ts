@@ -2,7 +2,10 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** The content of a regular file of at most `maxBytes`, or what is there instead. Rejects with the system's error. */
-export async function readSmallFile(path: string, maxBytes: number): Promise<{ readonly bytes: Buffer; readonly modifiedAt: Date } | "folder" | "odd"> {
+export async function readSmallFile(
+  path: string,
+  maxBytes: number,
+): Promise<{ readonly bytes: Buffer; readonly modifiedAt: Date } | "folder" | "odd"> {
   // Non-blocking, so that a FIFO in the store cannot hang us.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

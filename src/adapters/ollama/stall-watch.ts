@@ -19,8 +19,8 @@ interface Seen {
 }
 
 /**
- * A stalled download keeps repeating its last numbers for ever, so silence means nothing and growth everything (reference/ollama.md 2.5). Ollama takes
- * back what it counted when a part is fetched again: climbing after such a fall is progress too, but not for ever.
+ * A stalled download keeps repeating its last numbers for ever, so silence means nothing and growth everything (reference/ollama.md 2.5). Ollama
+ * takes back what it counted when a part is fetched again: climbing after such a fall is progress too, but not for ever.
  */
 export function watchForStall(stallTimeoutMs: number): StallWatch {
   const controller = new AbortController();

@@ -15,7 +15,7 @@ export interface StoreFacts {
   readonly warnings: readonly string[];
 }
 
-/** Learns facts from config blobs, layer kinds and, with `headers`, weights headers. Content never changes under its digest, so each blob is read once. */
+/** Learns facts from config blobs, layer kinds and, with `headers`, weights headers. Each blob is read once: a digest keeps its content. */
 export interface StoreFactReader {
   read(manifests: readonly StoredManifest[], signal: AbortSignal): Promise<StoreFacts>;
 }
@@ -48,7 +48,10 @@ export function createStoreFactReader(directory: string, headers: ModelHeaders |
 
   return {
     async read(manifests, signal) {
-      const wantedConfigs = unseen(manifests.flatMap(({ document }) => document.content.config ?? []), configs);
+      const wantedConfigs = unseen(
+        manifests.flatMap(({ document }) => document.content.config ?? []),
+        configs,
+      );
       await mapBounded(wantedConfigs, parallelConfigs, learnConfig);
       signal.throwIfAborted();
       const wantedWeights = headers === undefined ? [] : unseen(manifests.flatMap(firstWeights), weights);

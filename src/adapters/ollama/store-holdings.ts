@@ -35,7 +35,14 @@ export function holdingOf(store: StoreId, manifest: StoredManifest, states: Blob
   const artifacts = blobsOf(document.content).map((layer): ObservedArtifact => {
     const key = `sha256:${layer.sha256}`;
     const found = states.get(blobKeyOf(layer)) ?? { state: "missing" };
-    return { path: key, blob: key, size: layer.size, declaredSha256: layer.sha256, found, ...(layer.mediaType === "" ? {} : { mediaType: layer.mediaType }) };
+    return {
+      path: key,
+      blob: key,
+      size: layer.size,
+      declaredSha256: layer.sha256,
+      found,
+      ...(layer.mediaType === "" ? {} : { mediaType: layer.mediaType }),
+    };
   });
   return {
     store,
@@ -59,7 +66,12 @@ function layersByKey(manifests: readonly StoredManifest[]): ReadonlyMap<string, 
   return new Map(manifests.flatMap(({ document }) => blobsOf(document.content).map((layer) => [blobKeyOf(layer), layer] as const)));
 }
 
-async function inspectLayers(layers: readonly ManifestLayer[], level: VerificationLevel, inspection: BlobInspection, signal: AbortSignal): Promise<BlobStates> {
+async function inspectLayers(
+  layers: readonly ManifestLayer[],
+  level: VerificationLevel,
+  inspection: BlobInspection,
+  signal: AbortSignal,
+): Promise<BlobStates> {
   if (layers.length === 0) return new Map();
   const { directory, hasher, onBytes } = inspection;
   const total = layers.reduce((sum, layer) => sum + layer.size, 0);
@@ -68,8 +80,16 @@ async function inspectLayers(layers: readonly ManifestLayer[], level: Verificati
     done += bytes;
     onBytes?.(done, total);
   };
-  const inspect = async (wanted: readonly ManifestLayer[], pathOf: (directory: string, layer: ManifestLayer) => string): Promise<readonly ArtifactState[]> =>
-    hasher.inspect(wanted.map((layer) => ({ path: pathOf(directory, layer), size: layer.size })), level, signal, level === "full" ? count : undefined);
+  const inspect = async (
+    wanted: readonly ManifestLayer[],
+    pathOf: (directory: string, layer: ManifestLayer) => string,
+  ): Promise<readonly ArtifactState[]> =>
+    hasher.inspect(
+      wanted.map((layer) => ({ path: pathOf(directory, layer), size: layer.size })),
+      level,
+      signal,
+      level === "full" ? count : undefined,
+    );
   const states = new Map(zip(layers, await inspect(layers, blobPath)));
   const missing = layers.filter((layer) => states.get(blobKeyOf(layer))?.state === "missing");
   if (missing.length > 0) for (const [key, state] of zip(missing, await inspect(missing, oldBlobPath))) states.set(key, state);

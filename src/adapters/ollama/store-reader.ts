@@ -26,9 +26,17 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
   const { store, directory, hasher, headers } = options;
   const factReader = createStoreFactReader(directory, headers);
 
-  const holdingsOf = async (scan: StoreScan, request: ObserveRequest, signal: AbortSignal): Promise<{ holdings: readonly Holding[]; warnings: readonly string[] }> => {
+  const holdingsOf = async (
+    scan: StoreScan,
+    request: ObserveRequest,
+    signal: AbortSignal,
+  ): Promise<{ holdings: readonly Holding[]; warnings: readonly string[] }> => {
     const [states, facts] = await Promise.all([
-      inspectBlobs(scan.manifests, { directory, hasher, level: request.level, closely: closelyOf(request), onBytes: reportBytes(store, request) }, signal),
+      inspectBlobs(
+        scan.manifests,
+        { directory, hasher, level: request.level, closely: closelyOf(request), onBytes: reportBytes(store, request) },
+        signal,
+      ),
       factReader.read(scan.manifests, signal),
     ]);
     const holdings = scan.manifests.map((manifest) => holdingOf(store, manifest, states, facts.byRef.get(manifest.ref) ?? { capabilities: {} }));
@@ -40,8 +48,18 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
     try {
       const scan = await scanStore(directory, signal);
       const [{ holdings, warnings }, freeBytes] = await Promise.all([holdingsOf(scan, request, signal), freeBytesOf(directory)]);
-      const unreadable = scan.unreadable.map(({ ref, failure }): UnreadableHolding => ({ store, ref, failure })).toSorted((a, b) => compareText(a.ref, b.ref));
-      return { state: "observed", store, complete: true, holdings, unreadable, warnings: [...scan.warnings, ...warnings].toSorted(compareText), ...(freeBytes === undefined ? {} : { freeBytes }) };
+      const unreadable = scan.unreadable
+        .map(({ ref, failure }): UnreadableHolding => ({ store, ref, failure }))
+        .toSorted((a, b) => compareText(a.ref, b.ref));
+      return {
+        state: "observed",
+        store,
+        complete: true,
+        holdings,
+        unreadable,
+        warnings: [...scan.warnings, ...warnings].toSorted(compareText),
+        ...(freeBytes === undefined ? {} : { freeBytes }),
+      };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof HoldfastError)) throw error;
@@ -56,7 +74,8 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
     const scan = await scanStore(directory, signal, name);
     const unreadable = pickSpelling(scan.unreadable, ref);
     const manifest = pickSpelling(scan.manifests, ref);
-    if (manifest === undefined || (unreadable?.ref === ref && manifest.ref !== ref)) return unreadable && { store, ref: unreadable.ref, failure: unreadable.failure };
+    if (manifest === undefined || (unreadable?.ref === ref && manifest.ref !== ref))
+      return unreadable && { store, ref: unreadable.ref, failure: unreadable.failure };
     const { holdings } = await holdingsOf({ ...scan, manifests: [manifest] }, { level }, signal);
     return holdings[0];
   };

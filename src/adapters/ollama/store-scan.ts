@@ -50,7 +50,14 @@ export async function scanStore(directory: string, signal: AbortSignal, only?: O
   const warnings: string[] = [];
   const found = await Promise.all(manifestRoots.map((root) => candidatesIn(directory, root, only, warnings)));
   signal.throwIfAborted();
-  const candidates = [...new Map(found.toReversed().flat().map((candidate) => [candidate.ref, candidate])).values()];
+  const candidates = [
+    ...new Map(
+      found
+        .toReversed()
+        .flat()
+        .map((candidate) => [candidate.ref, candidate]),
+    ).values(),
+  ];
   const read = await mapBounded(candidates, parallelReads, (candidate) => readCandidate(candidate, signal));
   const manifests = read.filter((item) => item !== undefined && "document" in item);
   warnings.push(...caseTwins(candidates));
@@ -60,7 +67,10 @@ export async function scanStore(directory: string, signal: AbortSignal, only?: O
 async function requireStore(directory: string): Promise<void> {
   const present = await Promise.all(["blobs", ...manifestRoots].map((name) => isFolder(join(directory, name))));
   if (present.some(Boolean)) return;
-  if (!(await isFolder(directory))) throw failed("not-found", `the Ollama models directory ${directory} does not exist`, { remedy: "check `spec.store` of the Backend, and that the disk is mounted" });
+  if (!(await isFolder(directory)))
+    throw failed("not-found", `the Ollama models directory ${directory} does not exist`, {
+      remedy: "check `spec.store` of the Backend, and that the disk is mounted",
+    });
   throw failed("not-found", `${directory} is not an Ollama models directory: it has neither manifests nor blobs`, {
     remedy: "set `spec.store` of the Backend to the folder that holds `manifests` and `blobs`, and check that the disk is mounted",
   });
@@ -117,7 +127,11 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 async function readCandidate(candidate: Candidate, signal: AbortSignal): Promise<StoredManifest | UnreadableManifest | undefined> {
   signal.throwIfAborted();
   const { ref, name, path } = candidate;
-  const unreadable = (code: FailureCode, problem: string, remedy: string): UnreadableManifest => ({ ref, path, failure: failed(code, `the manifest of ${ref} cannot be used: ${problem}`, { remedy }).failure });
+  const unreadable = (code: FailureCode, problem: string, remedy: string): UnreadableManifest => ({
+    ref,
+    path,
+    failure: failed(code, `the manifest of ${ref} cannot be used: ${problem}`, { remedy }).failure,
+  });
   try {
     const first = await readOnce(path);
     const torn = typeof first === "object" && first.document.content.kind === "invalid";
@@ -132,8 +146,18 @@ async function readCandidate(candidate: Candidate, signal: AbortSignal): Promise
     return { ref, name, path, modifiedAt, document: { ...document, content } };
   } catch (error) {
     signal.throwIfAborted();
-    if (errnoOf(error) !== "ENOENT") return unreadable("permission", `${errnoOf(error) ?? String(error)} when reading ${path}`, "give this user read access to the models directory (group `ollama`)");
-    if (await isLink(path)) return unreadable("not-found", "it is a symbolic link to something that does not exist, which makes the server answer 500 to every listing", `remove the link ${path}`);
+    if (errnoOf(error) !== "ENOENT")
+      return unreadable(
+        "permission",
+        `${errnoOf(error) ?? String(error)} when reading ${path}`,
+        "give this user read access to the models directory (group `ollama`)",
+      );
+    if (await isLink(path))
+      return unreadable(
+        "not-found",
+        "it is a symbolic link to something that does not exist, which makes the server answer 500 to every listing",
+        `remove the link ${path}`,
+      );
     return undefined;
   }
 }

@@ -14,17 +14,24 @@ interface Tagging {
 export async function tagModel(side: WriterSide, from: OllamaName, to: OllamaName, { digest, signal }: Tagging): Promise<Holding> {
   const [source, target] = [canonicalOllamaName(from), canonicalOllamaName(to)];
   const original = await holdingAt(side, source, signal);
-  if (original === undefined) throw failed("not-found", `${source} is not there to be copied to ${target}`, { remedy: `pull it first: ollama pull ${source}` });
+  if (original === undefined)
+    throw failed("not-found", `${source} is not there to be copied to ${target}`, { remedy: `pull it first: ollama pull ${source}` });
   if (original.contentId !== digest) {
-    throw failed("precondition", `${source} is not copied to ${target}: it has the content ${original.contentId} now, ${digest} was meant`, { remedy: "plan again" });
+    throw failed("precondition", `${source} is not copied to ${target}: it has the content ${original.contentId} now, ${digest} was meant`, {
+      remedy: "plan again",
+    });
   }
   const present = await holdingAt(side, target, signal);
   if (present?.contentId === digest) return present;
-  if (present !== undefined && present.facts.remoteHost === undefined) await ensureUnloaded(side, { ref: target, contentId: present.contentId }, signal);
+  if (present !== undefined && present.facts.remoteHost === undefined)
+    await ensureUnloaded(side, { ref: target, contentId: present.contentId }, signal);
   await side.api.copy(source, target, signal);
   const copy = await holdingAt(side, target, signal);
   if (copy?.contentId === digest) return copy;
-  throw failed("upstream", `${side.api.server.text} said success, but ${target} has the content ${copy?.contentId ?? "nothing"}, not ${digest}`, { retry: "transient", remedy: "look at the log of the Ollama server" });
+  throw failed("upstream", `${side.api.server.text} said success, but ${target} has the content ${copy?.contentId ?? "nothing"}, not ${digest}`, {
+    retry: "transient",
+    remedy: "look at the log of the Ollama server",
+  });
 }
 
 async function holdingAt(side: WriterSide, ref: string, signal: AbortSignal): Promise<Holding | undefined> {

@@ -16,7 +16,11 @@ export interface Expectation {
 /** A fresh look at what a pull left, every byte read. Throws when it is not the model that was meant; bad files come back as artifact states. */
 export async function lookAtPulled(side: WriterSide, { ref, digest, offered }: Expectation, signal: AbortSignal): Promise<Holding> {
   const found = await side.reader.inspect(ref, "full", signal);
-  if (found === undefined) throw failed("upstream", `${side.api.server.text} said success, but does not list ${ref}`, { retry: "transient", remedy: "look at the log of the Ollama server" });
+  if (found === undefined)
+    throw failed("upstream", `${side.api.server.text} said success, but does not list ${ref}`, {
+      retry: "transient",
+      remedy: "look at the log of the Ollama server",
+    });
   if ("failure" in found) throw new HoldfastError(found.failure);
   const isMeant = digest === undefined || found.contentId === digest || (offered?.digest === digest && hasLayersOf(found, offered));
   if (isMeant) return found;
@@ -39,8 +43,13 @@ export function badArtifacts(holding: Holding): readonly ObservedArtifact[] {
 
 /** The failure that names bad files. */
 export function badFiles(holding: Holding, bad: readonly ObservedArtifact[]): HoldfastError {
-  const told = bad.map((artifact) => `${artifact.path} (${isCorrupt(artifact) && "sha256" in artifact.found ? `has SHA-256 ${artifact.found.sha256}` : artifact.found.state})`);
-  return failed("integrity", `${holding.ref} is not whole after the pull: ${told.join(", ")}`, { remedy: "run again; if it stays, check the disk and the way to the registry" });
+  const told = bad.map(
+    (artifact) =>
+      `${artifact.path} (${isCorrupt(artifact) && "sha256" in artifact.found ? `has SHA-256 ${artifact.found.sha256}` : artifact.found.state})`,
+  );
+  return failed("integrity", `${holding.ref} is not whole after the pull: ${told.join(", ")}`, {
+    remedy: "run again; if it stays, check the disk and the way to the registry",
+  });
 }
 
 function hasLayersOf(holding: Holding, { content }: ManifestDocument): boolean {

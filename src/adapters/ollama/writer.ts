@@ -40,7 +40,9 @@ export function createOllamaWriter(options: OllamaWriterOptions): ModelWriter {
       return finish(context, `the repair of ${request.model}`, () => repairModel(side, requireName(request.model), request, context));
     },
     async tag(request: TagRequest, context: WriteContext): Promise<Holding> {
-      return finish(context, `the copy to ${request.to}`, () => tagModel(side, requireName(request.from), requireName(request.to), { digest: request.digest, signal: context.signal }));
+      return finish(context, `the copy to ${request.to}`, () =>
+        tagModel(side, requireName(request.from), requireName(request.to), { digest: request.digest, signal: context.signal }),
+      );
     },
     async remove(request: RemoveRequest, context: WriteContext) {
       return finish(context, `the removal of ${request.ref}`, () => removeModel(side, requireListed(request.ref), request, context));
@@ -69,5 +71,7 @@ function requireListed(ref: string): OllamaName {
   const name = readListedName(ref);
   if (name === undefined) throw failed("invalid-input", `${JSON.stringify(ref)} is not an Ollama model name`);
   if (name.tag.toLowerCase() !== "local") return name;
-  throw failed("unsupported", `${canonicalOllamaName(name)} cannot be removed through the server: it reads the tag \`local\` as another model`, { remedy: "remove its manifest file by hand" });
+  throw failed("unsupported", `${canonicalOllamaName(name)} cannot be removed through the server: it reads the tag \`local\` as another model`, {
+    remedy: "remove its manifest file by hand",
+  });
 }

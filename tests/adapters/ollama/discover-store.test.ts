@@ -20,7 +20,8 @@ describe("the directory of an Ollama server", () => {
   afterEach(async () => {
     await scene.close();
   });
-  const discover = (candidates: readonly string[], url = scene.server.url): Promise<string | undefined> => discoverStoreDirectory({ url, candidates, timeoutMs: 2_000 }, signal);
+  const discover = (candidates: readonly string[], url = scene.server.url): Promise<string | undefined> =>
+    discoverStoreDirectory({ url, candidates, timeoutMs: 2_000 }, signal);
 
   it("is told by the server itself", async () => {
     await installSample(scene.directory, defaultHost, theta);

@@ -41,7 +41,9 @@ describe("manifest text", () => {
   });
 
   it("null layers, no config, and unknown fields and media types are understood", () => {
-    const stub = readManifest(Buffer.from('{"schemaVersion":2,"config":{"digest":"sha256:' + "b".repeat(64) + '","size":3,"mediaType":"x/y"},"layers":null,"new":{"a":1}}')).content;
+    const stub = readManifest(
+      Buffer.from('{"schemaVersion":2,"config":{"digest":"sha256:' + "b".repeat(64) + '","size":3,"mediaType":"x/y"},"layers":null,"new":{"a":1}}'),
+    ).content;
     expect(stub).toMatchObject({ kind: "image", layers: [], config: { sha256: "b".repeat(64), size: 3 } });
     expect(readManifest(Buffer.from('{"schemaVersion":2}')).content).toEqual({ kind: "image", layers: [] });
     const odd = readManifest(Buffer.from(JSON.stringify({ layers: [{ ...layer, mediaType: "application/x.new" }] }))).content;
@@ -62,13 +64,19 @@ describe("manifest text", () => {
     expect(readManifest(Buffer.from(text)).content.kind).toBe("invalid");
   });
 
-  it.each(["../../etc/passwd", `sha256:../${"a".repeat(61)}`, `sha256:${"a".repeat(63)}`, `sha256:${"g".repeat(64)}`, `sha512:${"a".repeat(64)}`, `sha256:${"a".repeat(64)}/..`, "", `\nsha256:${"a".repeat(64)}`])(
-    "SEC-02 the digest %j never becomes a path",
-    (digest) => {
-      const { content } = readManifest(Buffer.from(JSON.stringify({ layers: [{ ...layer, digest }] })));
-      expect(content.kind).toBe("invalid");
-    },
-  );
+  it.each([
+    "../../etc/passwd",
+    `sha256:../${"a".repeat(61)}`,
+    `sha256:${"a".repeat(63)}`,
+    `sha256:${"g".repeat(64)}`,
+    `sha512:${"a".repeat(64)}`,
+    `sha256:${"a".repeat(64)}/..`,
+    "",
+    `\nsha256:${"a".repeat(64)}`,
+  ])("SEC-02 the digest %j never becomes a path", (digest) => {
+    const { content } = readManifest(Buffer.from(JSON.stringify({ layers: [{ ...layer, digest }] })));
+    expect(content.kind).toBe("invalid");
+  });
 
   it.each([-1, 1.5, "12", 2 ** 60, null])("the size %j is not believed", (size) => {
     const { content } = readManifest(Buffer.from(JSON.stringify({ layers: [{ ...layer, size }] })));

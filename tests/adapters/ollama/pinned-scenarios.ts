@@ -33,7 +33,12 @@ export function describePinnedPulls(name: string, open: () => Promise<PinScene>)
     afterEach(async () => {
       await scene.close();
     });
-    const request = (): OllamaPull => ({ kind: "ollama", model: refOf(scene), digest: locked.digest, pin: { manifest: locked.manifest, digest: locked.digest } });
+    const request = (): OllamaPull => ({
+      kind: "ollama",
+      model: refOf(scene),
+      digest: locked.digest,
+      pin: { manifest: locked.manifest, digest: locked.digest },
+    });
     const context = (signal = new AbortController().signal) => ({ id: "a1", progress: () => undefined, signal });
     const refs = async (): Promise<readonly string[]> => {
       const seen = await scene.reader.observe({ level: "presence" }, new AbortController().signal);
@@ -58,7 +63,9 @@ export function describePinnedPulls(name: string, open: () => Promise<PinScene>)
       await flipByte(blobFile(scene.directory, locked.weights));
       scene.registry.sent();
       const holding = await scene.writer.repair({ ...request(), bad: [`sha256:${locked.weights}`] }, context());
-      expect(holding.artifacts.every(({ found, declaredSha256 }) => found.state === "present" && "sha256" in found && found.sha256 === declaredSha256)).toBe(true);
+      expect(
+        holding.artifacts.every(({ found, declaredSha256 }) => found.state === "present" && "sha256" in found && found.sha256 === declaredSha256),
+      ).toBe(true);
       expect(scene.registry.sent()).toEqual([locked.weights]);
       expect(await refs()).toEqual([`${refOf(scene)} ${locked.digest}`]);
     });

@@ -31,7 +31,11 @@ if (url === undefined || directory === undefined) {
 }
 
 /** The store is the tests' own: it must be empty at the start, and what a test leaves in it is removed. */
-async function openRealScene(server: string, models: string, bytes: boolean): Promise<PinScene & Pick<ModelStoreFixture, "readerOfNothing"> & { readonly facts: FactMemory }> {
+async function openRealScene(
+  server: string,
+  models: string,
+  bytes: boolean,
+): Promise<PinScene & Pick<ModelStoreFixture, "readerOfNothing"> & { readonly facts: FactMemory }> {
   const folder = await temporaryFolder();
   const registry = await startFakeRegistry();
   const hasher = memoryHasher();

@@ -85,13 +85,17 @@ describe("Ollama registry", () => {
     const front = await listen(
       createServer((request, response) => {
         if (request.url?.startsWith("/token")) return void response.end('{"token":"pass"}');
-        if (request.headers.authorization === undefined) return void response.writeHead(401, { "www-authenticate": `Bearer realm="http://${request.headers.host}/token"` }).end();
+        if (request.headers.authorization === undefined)
+          return void response.writeHead(401, { "www-authenticate": `Bearer realm="http://${request.headers.host}/token"` }).end();
         response.writeHead(302, { location: `http://127.0.0.1:${portOf(other)}/x` }).end();
       }),
     );
     const name = `127.0.0.1:${portOf(front)}/library/eta:7b`;
     const strict = createOllamaRegistryHub({ insecure: () => true, timeoutMs: 5_000 });
-    expect(await strict.resolve({ source: { kind: "ollama", model: name } }, signal)).toMatchObject({ state: "failed", failure: { code: "protocol" } });
+    expect(await strict.resolve({ source: { kind: "ollama", model: name } }, signal)).toMatchObject({
+      state: "failed",
+      failure: { code: "protocol" },
+    });
     expect(seen).toEqual([]);
     await Promise.all([close(front), close(other)]);
   });
@@ -120,14 +124,20 @@ describe("Ollama registry", () => {
       }),
     );
     const open = createOllamaRegistryHub({ insecure: () => true, timeoutMs: 30_000 });
-    expect(await open.resolve({ source: { kind: "ollama", model: `127.0.0.1:${portOf(endless)}/library/x:y` } }, signal)).toMatchObject({ state: "failed", failure: { code: "protocol", message: expect.stringContaining("larger") } });
+    expect(await open.resolve({ source: { kind: "ollama", model: `127.0.0.1:${portOf(endless)}/library/x:y` } }, signal)).toMatchObject({
+      state: "failed",
+      failure: { code: "protocol", message: expect.stringContaining("larger") },
+    });
     await close(endless);
   });
 
   it("rejects with the signal's reason and nothing else", async () => {
     const reason = new Error("stop");
     await expect(hub.resolve({ source: { kind: "ollama", model: "eta:7b" } }, AbortSignal.abort(reason))).rejects.toBe(reason);
-    expect(await hub.resolve({ source: { kind: "ollama", model: "no name at all" } }, signal)).toMatchObject({ state: "failed", failure: { code: "invalid-input" } });
+    expect(await hub.resolve({ source: { kind: "ollama", model: "no name at all" } }, signal)).toMatchObject({
+      state: "failed",
+      failure: { code: "invalid-input" },
+    });
   });
 });
 

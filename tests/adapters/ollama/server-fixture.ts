@@ -25,7 +25,10 @@ export interface ServerScene {
   readonly reader: ModelReader;
   readonly writer: ModelWriter;
   /** Another pair over the same server. */
-  connect(options?: Partial<Pick<OllamaWriterOptions, "stallTimeoutMs" | "pinListen" | "unloadTimeoutMs" | "disk">> & { readonly url?: string }): { readonly reader: ModelReader; readonly writer: ModelWriter };
+  connect(options?: Partial<Pick<OllamaWriterOptions, "stallTimeoutMs" | "pinListen" | "unloadTimeoutMs" | "disk">> & { readonly url?: string }): {
+    readonly reader: ModelReader;
+    readonly writer: ModelWriter;
+  };
   install(sample: OllamaSample): Promise<string>;
   close(): Promise<void>;
 }

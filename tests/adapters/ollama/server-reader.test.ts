@@ -1,11 +1,8 @@
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Observation } from "../../../src/domain/observed.ts";
 import { createOllamaServerReader } from "../../../src/adapters/ollama/server-reader.ts";
-import { blobFile, installSample, makeSample, manifestParts } from "../../fakes/ollama-samples.ts";
+import { blobFile, installSample, makeSample } from "../../fakes/ollama-samples.ts";
 import { memoryFacts, memoryHasher } from "./doubles.ts";
 import { openServerScene, type ServerScene } from "./server-fixture.ts";
 import { defaultHost, store } from "./store-fixture.ts";
@@ -53,6 +50,26 @@ describe("Ollama server, what it costs to look", () => {
   });
 });
 
+describe("Ollama server, after an upgrade or a restart", () => {
+  it("a newer version is asked for facts again: it knows more about the same bytes", async () => {
+    const scene = await openServerScene({ bytes: false });
+    await installSample(scene.directory, defaultHost, alpha);
+    await observed(scene);
+    scene.server.requests.length = 0;
+    scene.server.faults.version = "0.34.0";
+    await observed(scene);
+    expect(scene.server.requests).toContain("POST /api/show");
+    await scene.close();
+  });
+
+  it("connections that were cut are opened anew", async () => {
+    const scene = await openServerScene({ bytes: false });
+    scene.server.faults.cuts = 3;
+    expect((await observed(scene)).complete).toBe(true);
+    await scene.close();
+  });
+});
+
 describe("Ollama server, what it says", () => {
   let scene: ServerScene;
   beforeEach(async () => {
@@ -66,8 +83,19 @@ describe("Ollama server, what it says", () => {
     await installSample(scene.directory, defaultHost, makeSample({ name: "e:x", seed: 1, family: "bert" }));
     await installSample(scene.directory, defaultHost, beta);
     const [chat, embedder] = (await observed(scene)).holdings.map(({ facts }) => facts);
-    expect(chat).toMatchObject({ architecture: "llama", parameterCount: 512, contextLength: 8192, embeddingLength: 64, license: "mit", quantization: "Q4_K_M" });
-    expect(chat?.capabilities).toMatchObject({ text: { value: true, from: "show" }, tools: { value: true, from: "show" }, vision: { value: false, from: "show" } });
+    expect(chat).toMatchObject({
+      architecture: "llama",
+      parameterCount: 512,
+      contextLength: 8192,
+      embeddingLength: 64,
+      license: "mit",
+      quantization: "Q4_K_M",
+    });
+    expect(chat?.capabilities).toMatchObject({
+      text: { value: true, from: "show" },
+      tools: { value: true, from: "show" },
+      vision: { value: false, from: "show" },
+    });
     expect(embedder?.capabilities).toMatchObject({ embedding: { value: true, from: "show" }, text: { value: false, from: "show" } });
   });
 
@@ -121,16 +149,28 @@ describe("Ollama server, what it says", () => {
     const seen = await observed(scene);
     expect(seen.complete).toBe(false);
     expect(seen.warnings).toEqual([expect.stringContaining("lists no model")]);
-    await expect(scene.reader.inspect(`${defaultHost}/library/alpha:1b`, "presence", signal)).rejects.toMatchObject({ failure: { code: "protocol", retry: "transient" } });
+    await expect(scene.reader.inspect(`${defaultHost}/library/alpha:1b`, "presence", signal)).rejects.toMatchObject({
+      failure: { code: "protocol", retry: "transient" },
+    });
   });
 
   it("files of another server are left aside, with a warning", async () => {
     const other = await openServerScene({ bytes: true });
     await installSample(other.directory, defaultHost, makeSample({ name: "other:x", seed: 77 }));
     await installSample(scene.directory, defaultHost, alpha);
-    const reader = createOllamaServerReader({ store, url: other.server.url, directory: scene.directory, hasher: memoryHasher(), facts: memoryFacts() });
+    const reader = createOllamaServerReader({
+      store,
+      url: other.server.url,
+      directory: scene.directory,
+      hasher: memoryHasher(),
+      facts: memoryFacts(),
+    });
     const seen = await reader.observe({ level: "presence" }, signal);
-    expect(seen).toMatchObject({ state: "observed", complete: true, holdings: [{ ref: `${defaultHost}/library/other:x`, artifacts: [{ path: "manifest" }] }] });
+    expect(seen).toMatchObject({
+      state: "observed",
+      complete: true,
+      holdings: [{ ref: `${defaultHost}/library/other:x`, artifacts: [{ path: "manifest" }] }],
+    });
     expect(seen.state === "observed" && seen.warnings).toEqual([expect.stringContaining("spec.store")]);
     await other.close();
   });
@@ -149,7 +189,14 @@ describe("Ollama server over HTTP alone", () => {
     await installSample(scene.directory, defaultHost, alpha);
     const [holding] = (await observed(scene)).holdings;
     expect(holding?.contentId).toBe(alpha.digest);
-    expect(holding?.artifacts).toEqual([{ path: "manifest", blob: `manifest:${alpha.digest}`, size: [...alpha.blobs.values()].reduce((sum, bytes) => sum + bytes.length, 0), found: { state: "present", level: "presence" } }]);
+    expect(holding?.artifacts).toEqual([
+      {
+        path: "manifest",
+        blob: `manifest:${alpha.digest}`,
+        size: [...alpha.blobs.values()].reduce((sum, bytes) => sum + bytes.length, 0),
+        found: { state: "present", level: "presence" },
+      },
+    ]);
   });
 
   it("with a known manifest level full finds a missing blob by asking the server", async () => {
@@ -157,77 +204,14 @@ describe("Ollama server over HTTP alone", () => {
     await scene.facts.remember("ollama-manifest", new Map([[alpha.digest, alpha.manifest]]));
     await rm(blobFile(scene.directory, alpha.weights));
     const holding = await scene.reader.inspect(`${defaultHost}/library/alpha:1b`, "presence", signal);
-    expect(holding && "artifacts" in holding && holding.artifacts.find(({ path }) => path === `sha256:${alpha.weights}`)?.found).toEqual({ state: "missing" });
+    expect(holding && "artifacts" in holding && holding.artifacts.find(({ path }) => path === `sha256:${alpha.weights}`)?.found).toEqual({
+      state: "missing",
+    });
   });
 
   it("a remembered manifest that does not have its digest is not believed", async () => {
     await installSample(scene.directory, defaultHost, alpha);
     await scene.facts.remember("ollama-manifest", new Map([[alpha.digest, beta.manifest]]));
     expect((await observed(scene)).holdings[0]?.artifacts.map(({ path }) => path)).toEqual(["manifest"]);
-  });
-});
-
-describe("Ollama server, when it cannot be observed", () => {
-  let scene: ServerScene;
-  beforeEach(async () => {
-    scene = await openServerScene({ bytes: true });
-    await installSample(scene.directory, defaultHost, alpha);
-  });
-  afterEach(async () => {
-    await scene.close();
-  });
-  const look = (): Promise<Observation> => scene.reader.observe({ level: "presence" }, signal);
-
-  it("S2.58 S4.60 S4.61 S4.65 a server that is down is unreachable; the failure names the URL and how to start it", async () => {
-    await scene.server.crash();
-    const failure = { code: "unreachable", retry: "transient", message: expect.stringContaining(scene.server.url), remedy: expect.stringContaining("ollama serve") };
-    expect(await look()).toEqual({ state: "unknown", store, failure });
-  });
-
-  it("a server that accepts and says nothing ends in a timeout", async () => {
-    const silent = createServer((socket) => socket.resume().on("error", () => undefined));
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const reader = createOllamaServerReader({ store, url, hasher: memoryHasher(), facts: memoryFacts(), timeoutMs: 100 });
-    expect(await reader.observe({ level: "presence" }, signal)).toMatchObject({ state: "unknown", failure: { code: "timeout", retry: "transient", remedy: expect.stringContaining("GPU") } });
-    await new Promise((resolve) => silent.close(resolve));
-  });
-
-  it.each([
-    ["forbidden", "unauthorized"],
-    ["html", "protocol"],
-    ["halfBody", "unreachable"],
-  ] as const)("the fault %s is a failure of kind %s, never an empty store (F11)", async (fault, code) => {
-    scene.server.faults[fault] = true;
-    expect(await look()).toMatchObject({ state: "unknown", failure: { code, remedy: expect.any(String) } });
-  });
-
-  it("one failing listing is asked again", async () => {
-    scene.server.faults.failingTags = 1;
-    expect(await look()).toMatchObject({ state: "observed", holdings: [{ contentId: alpha.digest }] });
-  });
-
-  it("a dangling link that makes every listing fail is named", async () => {
-    const [host = "", namespace = "", model = ""] = manifestParts(defaultHost, "dead:x");
-    const folder = join(scene.directory, "manifests", host, namespace, model);
-    await mkdir(folder, { recursive: true });
-    await symlink("nowhere", join(folder, "x"));
-    expect(await look()).toMatchObject({ state: "unknown", failure: { code: "upstream", remedy: expect.stringContaining(join(folder, "x")) } });
-  });
-
-  it("SEC-20 the password in a URL is never shown", async () => {
-    const url = scene.server.url.replace("http://", "http://ann:s3cret@");
-    expect(await scene.connect({ url }).reader.observe({ level: "presence" }, signal)).toMatchObject({ state: "observed" });
-    await scene.server.crash();
-    const seen = await scene.connect({ url }).reader.observe({ level: "presence" }, signal);
-    expect(JSON.stringify(seen)).not.toContain("s3cret");
-  });
-
-  it("S4.121 S4.122 two servers are observed apart: one that is down does not hide the other", async () => {
-    const other = await openServerScene({ bytes: false });
-    await other.server.crash();
-    const [down, up] = await Promise.all([other.reader.observe({ level: "presence" }, signal), look()]);
-    expect([down.state, up.state]).toEqual(["unknown", "observed"]);
-    await other.close();
   });
 });

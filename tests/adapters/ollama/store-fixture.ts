@@ -11,12 +11,20 @@ export const store: StoreId = "ollama:test";
 export const defaultHost = "registry.ollama.ai";
 
 /** Two samples that share template and licence. */
-export const samples: readonly [OllamaSample, OllamaSample] = [makeSample({ name: "alpha:1b", seed: 1 }), makeSample({ name: "beta/tool:q4", seed: 2, size: 5000 })];
+export const samples: readonly [OllamaSample, OllamaSample] = [
+  makeSample({ name: "alpha:1b", seed: 1 }),
+  makeSample({ name: "beta/tool:q4", seed: 2, size: 5000 }),
+];
 
 export function sampleModel(sample: OllamaSample, host: string): SampleModel {
   const path = sample.name.includes("/") ? sample.name : `library/${sample.name}`;
   const files = [...sample.blobs].map(([sha256, bytes]) => ({ path: `sha256:${sha256}`, size: bytes.length, sha256 }));
-  return { ref: `${host}/${path}`, files, own: `sha256:${sample.weights}`, pull: { kind: "ollama", model: `${host}/${path}`, digest: sample.digest } };
+  return {
+    ref: `${host}/${path}`,
+    files,
+    own: `sha256:${sample.weights}`,
+    pull: { kind: "ollama", model: `${host}/${path}`, digest: sample.digest },
+  };
 }
 
 export async function temporaryFolder(): Promise<string> {

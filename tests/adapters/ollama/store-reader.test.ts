@@ -39,15 +39,24 @@ describe("Ollama store on disk", () => {
   };
 
   it("S0.10 keeps names as they are spelled, with host, port, namespace and tag", async () => {
-    for (const [host, name] of [[defaultHost, "qwen3:8b"], ["hf.co", "Org/Repo-GGUF:Q4_K_M"], ["127.0.0.1:5055", "team/model:v1.2"]] as const) {
+    for (const [host, name] of [
+      [defaultHost, "qwen3:8b"],
+      ["hf.co", "Org/Repo-GGUF:Q4_K_M"],
+      ["127.0.0.1:5055", "team/model:v1.2"],
+    ] as const) {
       await installSample(directory, host, makeSample({ name, seed: 1 }));
     }
     const { holdings } = await observe();
-    expect(holdings.map(({ ref }) => ref)).toEqual(["127.0.0.1:5055/team/model:v1.2", "hf.co/Org/Repo-GGUF:Q4_K_M", "registry.ollama.ai/library/qwen3:8b"]);
+    expect(holdings.map(({ ref }) => ref)).toEqual([
+      "127.0.0.1:5055/team/model:v1.2",
+      "hf.co/Org/Repo-GGUF:Q4_K_M",
+      "registry.ollama.ai/library/qwen3:8b",
+    ]);
   });
 
   it("D2 the content id is what a server calls the digest, and the manifest is its exact text", async () => {
-    for (const [index, trailer] of ["", "\n", " ".repeat(3000)].entries()) await installSample(directory, defaultHost, makeSample({ name: `m${index}:x`, seed: index, trailer }));
+    for (const [index, trailer] of ["", "\n", " ".repeat(3000)].entries())
+      await installSample(directory, defaultHost, makeSample({ name: `m${index}:x`, seed: index, trailer }));
     const listed = new Map((await new ServerStore(directory).list()).map((model) => [model.path, model.digest]));
     const { holdings } = await observe();
     expect(holdings).toHaveLength(3);
@@ -65,7 +74,9 @@ describe("Ollama store on disk", () => {
     await write(join("manifests", defaultHost, "library", "a", "b"), JSON.stringify(manifest));
     const [holding] = (await observe()).holdings;
     expect(holding?.artifacts.map(({ path, blob, declaredSha256, found }) => ({ path, blob, declaredSha256, state: found.state }))).toEqual(
-      [...sample.blobs.keys()].toSorted().map((sha256) => ({ path: `sha256:${sha256}`, blob: `sha256:${sha256}`, declaredSha256: sha256, state: "present" })),
+      [...sample.blobs.keys()]
+        .toSorted()
+        .map((sha256) => ({ path: `sha256:${sha256}`, blob: `sha256:${sha256}`, declaredSha256: sha256, state: "present" })),
     );
   });
 
@@ -74,7 +85,13 @@ describe("Ollama store on disk", () => {
     await installSample(directory, defaultHost, sample);
     const template = sample.manifest.match(/image\.template","digest":"sha256:([0-9a-f]+)/)?.[1];
     const [holding] = (await observe()).holdings;
-    expect(holding?.facts).toMatchObject({ format: "gguf", family: "qwen3", parameterSize: "7B", quantization: "Q4_K_M", chatTemplateSha256: template });
+    expect(holding?.facts).toMatchObject({
+      format: "gguf",
+      family: "qwen3",
+      parameterSize: "7B",
+      quantization: "Q4_K_M",
+      chatTemplateSha256: template,
+    });
     const [config] = sample.blobs.keys();
     const path = blobFile(directory, config ?? "");
     await writeFile(path, (await readFile(path, "utf8")).replace("qwen3", "evil3"));
@@ -93,17 +110,29 @@ describe("Ollama store on disk", () => {
       inspectFolder: async () => ({ state: "other" }),
     };
     const seen = await observe(headers);
-    expect(seen.holdings.find(({ ref }) => ref.includes("good"))?.facts).toMatchObject({ contextLength: 8192, family: "llama", capabilities: { text: { value: true, from: "header" } } });
+    expect(seen.holdings.find(({ ref }) => ref.includes("good"))?.facts).toMatchObject({
+      contextLength: 8192,
+      family: "llama",
+      capabilities: { text: { value: true, from: "header" } },
+    });
     expect(seen.warnings).toEqual([expect.stringContaining("a tensor lies outside the file")]);
   });
 
   it("understands cloud stubs: no layers, a remote host", async () => {
-    const config = JSON.stringify({ remote_host: "https://ollama.com", remote_model: "gpt-oss:120b", capabilities: ["completion", "tools"], context_length: 131072 });
+    const config = JSON.stringify({
+      remote_host: "https://ollama.com",
+      remote_model: "gpt-oss:120b",
+      capabilities: ["completion", "tools"],
+      context_length: 131072,
+    });
     await write(join("blobs", `sha256-${hex(config)}`), config);
     const manifest = { schemaVersion: 2, config: { digest: `sha256:${hex(config)}`, size: config.length, mediaType: "x/y" }, layers: null };
     await write(join("manifests", defaultHost, "library", "gpt-oss", "120b-cloud"), JSON.stringify(manifest));
     const [holding] = (await observe()).holdings;
-    expect(holding).toMatchObject({ ref: `${defaultHost}/library/gpt-oss:120b-cloud`, facts: { remoteHost: "https://ollama.com", contextLength: 131072, capabilities: { tools: { value: true } } } });
+    expect(holding).toMatchObject({
+      ref: `${defaultHost}/library/gpt-oss:120b-cloud`,
+      facts: { remoteHost: "https://ollama.com", contextLength: 131072, capabilities: { tools: { value: true } } },
+    });
   });
 
   it("finds blobs in the spelling of servers before 2024", async () => {

@@ -45,7 +45,10 @@ describe("removal by Ollama", () => {
     await scene.server.load(refOf(epsilon));
     scene.server.faults.keepsLoaded = true;
     const { writer } = scene.connect({ unloadTimeoutMs: 100 });
-    expect(await failureOf(writer.remove({ ref: refOf(epsilon), quarantine: false }, context))).toMatchObject({ code: "conflict", retry: "transient" });
+    expect(await failureOf(writer.remove({ ref: refOf(epsilon), quarantine: false }, context))).toMatchObject({
+      code: "conflict",
+      retry: "transient",
+    });
     expect(await listed()).toContain(refOf(epsilon));
   });
 
@@ -71,19 +74,27 @@ describe("removal by Ollama", () => {
     const remote = await openServerScene({ bytes: false });
     await remote.install(epsilon);
     const ref = sampleModel(epsilon, remote.registry.host).ref;
-    expect(await failureOf(remote.writer.remove({ ref, quarantine: true }, context))).toMatchObject({ code: "unsupported", remedy: expect.stringContaining("spec.store") });
+    expect(await failureOf(remote.writer.remove({ ref, quarantine: true }, context))).toMatchObject({
+      code: "unsupported",
+      remedy: expect.stringContaining("spec.store"),
+    });
     expect(remote.server.requests).not.toContain("DELETE /api/delete");
     await remote.close();
   });
 
   it("removes nothing while another manifest is torn: the server would take its blobs too", async () => {
     await writeFile(join(scene.directory, "manifests", scene.registry.host, "library", "zeta", "7b"), "");
-    expect(await failureOf(scene.writer.remove({ ref: refOf(epsilon), quarantine: false }, context))).toMatchObject({ code: "precondition", remedy: expect.stringContaining("ollama pull") });
+    expect(await failureOf(scene.writer.remove({ ref: refOf(epsilon), quarantine: false }, context))).toMatchObject({
+      code: "precondition",
+      remedy: expect.stringContaining("ollama pull"),
+    });
     for (const digest of zeta.blobs.keys()) await readFile(blobFile(scene.directory, digest));
   });
 
   it("never touches a tag `local`, which the server would take for another model", async () => {
-    expect((await failureOf(scene.writer.remove({ ref: refOf(epsilon).replace(":7b", ":local"), quarantine: false }, context))).code).toBe("unsupported");
+    expect((await failureOf(scene.writer.remove({ ref: refOf(epsilon).replace(":7b", ":local"), quarantine: false }, context))).code).toBe(
+      "unsupported",
+    );
     expect(scene.server.requests).not.toContain("DELETE /api/delete");
   });
 
@@ -104,7 +115,9 @@ describe("repair by Ollama", () => {
     await repair([`sha256:${epsilon.weights}`]);
     expect(scene.server.loaded()).toEqual([]);
     const [folder = ""] = await readdir(join(scene.folder, "quarantine"));
-    const kept = (await readdir(join(scene.folder, "quarantine", folder), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const kept = (await readdir(join(scene.folder, "quarantine", folder), { recursive: true, withFileTypes: true })).filter((entry) =>
+      entry.isFile(),
+    );
     const hashes = await Promise.all(kept.map(async (entry) => hex(await readFile(join(entry.parentPath, entry.name)))));
     expect(hashes).toContain(bad);
   });
@@ -140,7 +153,10 @@ describe("repair by Ollama", () => {
     remote.registry.publish(epsilon);
     await remote.install(epsilon);
     const request = { ...sampleModel(epsilon, remote.registry.host).pull, bad: [`sha256:${epsilon.weights}`] };
-    expect(await failureOf(remote.writer.repair(request, context))).toMatchObject({ code: "unsupported", remedy: expect.stringContaining(`blobs/sha256-${epsilon.weights}`) });
+    expect(await failureOf(remote.writer.repair(request, context))).toMatchObject({
+      code: "unsupported",
+      remedy: expect.stringContaining(`blobs/sha256-${epsilon.weights}`),
+    });
     await rm(blobFile(remote.directory, epsilon.weights));
     await remote.writer.repair(request, context);
     expect(hex(await readFile(blobFile(remote.directory, epsilon.weights)))).toBe(epsilon.weights);
@@ -174,7 +190,9 @@ describe("pins", () => {
   it("must have their own digest (SEC-33)", async () => {
     const pin = { manifest: epsilon.manifest.replace("schemaVersion", "schemaversion"), digest: epsilon.digest };
     await scene.writer.remove({ ref: refOf(epsilon), quarantine: false }, context);
-    expect((await failureOf(scene.writer.pull({ kind: "ollama", model: refOf(epsilon), digest: epsilon.digest, pin }, context))).code).toBe("integrity");
+    expect((await failureOf(scene.writer.pull({ kind: "ollama", model: refOf(epsilon), digest: epsilon.digest, pin }, context))).code).toBe(
+      "integrity",
+    );
     expect(scene.server.requests).not.toContain("POST /api/pull");
   });
 });

@@ -45,8 +45,18 @@ describe("pulls by Ollama", () => {
   it("S2.66 S4.68 a transfer that always stalls fails as stalled, stating the limit and what to do", async () => {
     scene.server.faults.stall = true;
     const { writer } = scene.connect({ stallTimeoutMs: 80 });
-    expect(await failureOf(pull(delta, writer))).toMatchObject({ code: "stalled", message: expect.stringContaining("0.08 s"), remedy: expect.stringMatching(/raise the stall timeout.*ollama pull/) });
+    expect(await failureOf(pull(delta, writer))).toMatchObject({
+      code: "stalled",
+      message: expect.stringContaining("0.08 s"),
+      remedy: expect.stringMatching(/raise the stall timeout.*ollama pull/),
+    });
     await expect.poll(() => scene.server.pulls()).toBe(0);
+  });
+
+  it("bytes that come and go without end are no progress", async () => {
+    scene.server.faults.swing = true;
+    const { writer } = scene.connect({ stallTimeoutMs: 150 });
+    expect((await failureOf(pull(delta, writer))).code).toBe("stalled");
   });
 
   it("aborting disconnects, so that the server stops", async () => {
@@ -111,7 +121,10 @@ describe("pulls by Ollama", () => {
     scene.registry.publish(newer);
     scene.server.requests.length = 0;
     const request = { ...sampleModel(delta, scene.registry.host).pull, digest: "0".repeat(64) };
-    expect(await failureOf(scene.writer.pull(request, context()))).toMatchObject({ code: "precondition", remedy: expect.stringContaining("plan again") });
+    expect(await failureOf(scene.writer.pull(request, context()))).toMatchObject({
+      code: "precondition",
+      remedy: expect.stringContaining("plan again"),
+    });
     expect(scene.server.requests).not.toContain("POST /api/pull");
   });
 
@@ -124,7 +137,10 @@ describe("pulls by Ollama", () => {
 
   it("disk-full is told before the first byte, with what is needed and what is free (F04)", async () => {
     const { writer } = scene.connect({ disk: { ...scene.disk, freeBytes: async () => 1000 } });
-    expect(await failureOf(pull(delta, writer))).toMatchObject({ code: "disk-full", message: expect.stringMatching(/needs 4\.2 kB more, 1\.0 kB are free/) });
+    expect(await failureOf(pull(delta, writer))).toMatchObject({
+      code: "disk-full",
+      message: expect.stringMatching(/needs 4\.2 kB more, 1\.0 kB are free/),
+    });
     expect(scene.server.requests).not.toContain("POST /api/pull");
   });
 
@@ -190,7 +206,8 @@ describe("pulls by Ollama", () => {
   });
 
   it("what is not a model name is refused before anything is sent", async () => {
-    for (const model of ["a b", "x@sha256:0", "m:cloud", "../../x:y"]) expect((await failureOf(scene.writer.pull({ kind: "ollama", model }, context()))).code).toBe("invalid-input");
+    for (const model of ["a b", "x@sha256:0", "m:cloud", "../../x:y"])
+      expect((await failureOf(scene.writer.pull({ kind: "ollama", model }, context()))).code).toBe("invalid-input");
     expect(scene.server.requests).toEqual([]);
   });
 
