@@ -8,7 +8,7 @@ import { explainStart, startError, type StartFailure } from "./activation-failur
 import { clearStateFile, observeActivation, saveRecord } from "./activation-journal.ts";
 import { preflight, preflightAgain, type Declared, type Ready } from "./activation-preflight.ts";
 import { prove, servesStill, type Started } from "./activation-prove.ts";
-import { commit, drain, rememberStranger, resumable, settle, start, stopAll, stopInstance, stopStrays, type Seen } from "./activation-steps.ts";
+import { commit, drain, rememberStranger, resumable, settle, start, stopAll, stopInstance, stopStrays, withLostServer, type Seen } from "./activation-steps.ts";
 
 /** What a switch is told beside what it serves. */
 export interface SwitchOptions {
@@ -46,8 +46,9 @@ export async function activate(host: ActivationHost, request: ActivationRequest,
   return exclusively(job, async (seen) => {
     const ready = await preflight(job, request, seen);
     if (request.target !== undefined && request.target !== ready.target.digest) throw failed("precondition", `what ${ready.target.model} is started with changed since the plan was made`, { retry: "transient", remedy: "plan again" });
-    const record = request.force === true ? withoutFailures(seen.record, ready.target) : withEarlyDeath(job, seen, ready.target);
-    const current = { ...seen, record };
+    const known = { ...seen, record: withLostServer(job, seen, ready.target) };
+    const record = request.force === true ? withoutFailures(known.record, ready.target) : withEarlyDeath(job, known, ready.target);
+    const current = { ...known, record };
     return (await isServing(job, current, ready.target)) ? tidy(job, record) : switchTo(job, current, ready, "switch");
   });
 }

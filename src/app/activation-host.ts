@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Endpoint } from "../domain/activation-arguments.ts";
-import type { ActivationRecord } from "../domain/activation.ts";
+import type { ActivationRecord, ServingTarget } from "../domain/activation.ts";
 import { sha256 } from "../domain/digest.ts";
 import { failed } from "../domain/failure.ts";
 import type { Milliseconds } from "../domain/resource.ts";
@@ -69,6 +69,11 @@ export type VisionProbe = (served: { readonly url: string; readonly servedId: st
 /** The beginning of every marker of one backend of one project. */
 export function scopeOf(paths: Pick<ActivationPaths, "root">, backend: string): string {
   return sha256(`${paths.root}\0${backend}`).slice(0, 16);
+}
+
+/** The beginning of every marker of one target: a process tells what it runs even when its record is lost. */
+export function targetScope(paths: Pick<ActivationPaths, "root">, backend: string, target: Pick<ServingTarget, "digest">): string {
+  return `${scopeOf(paths, backend)}.${target.digest.slice(0, 16)}`;
 }
 
 /** The file that keeps the record of a backend. */

@@ -6,7 +6,7 @@ import { failed } from "../domain/failure.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { sha256 } from "../domain/digest.ts";
 import type { Milliseconds } from "../domain/resource.ts";
-import { adopted, engineOf, leadersOf, logPath, readerOf, report, scopeOf, type Job, type StartJob } from "./activation-host.ts";
+import { adopted, engineOf, leadersOf, logPath, readerOf, report, scopeOf, targetScope, type Job, type StartJob } from "./activation-host.ts";
 import { saveRecord } from "./activation-journal.ts";
 import { gpuBaseline, waitForMemory } from "./activation-memory.ts";
 import type { Ready } from "./activation-preflight.ts";
@@ -83,7 +83,7 @@ export async function start(job: StartJob, record: ActivationRecord, { target, p
     purpose,
     since: record.pending?.since ?? host.clock.now(),
     target,
-    instance: host.processes.newInstance(scopeOf(host.paths, place.backend)),
+    instance: host.processes.newInstance(targetScope(host.paths, place.backend, target)),
     log: logPath(host.paths, job.type, target.model),
     ...(baseline === undefined ? {} : { gpuBaseline: baseline }),
   };
@@ -106,6 +106,16 @@ export function resumable({ record, ours }: Pick<Seen, "record" | "ours">, targe
   if (leader === undefined) return undefined;
   const { pid, started, startedAt } = leader;
   return startedOf({ ...pending, phase: "loading", leader: { pid, started }, spawnedAt: startedAt }, port);
+}
+
+/** The record with the server of a target that still runs though its record was lost. */
+export function withLostServer({ host, place, type }: StartJob, { record, ours }: Seen, target: ServingTarget): ActivationRecord {
+  if (record.committed !== undefined || record.pending !== undefined) return record;
+  const scope = targetScope(host.paths, place.backend, target);
+  const found = ours.find(({ instance, session, pid }) => instance?.startsWith(`${scope}.`) === true && session === pid);
+  if (found?.instance === undefined) return record;
+  const { pid, started, startedAt, instance } = found;
+  return { ...record, committed: { target, instance, leader: { pid, started }, port: place.port, log: logPath(host.paths, type, target.model), spawnedAt: startedAt, committedAt: host.clock.now() } };
 }
 
 /** What the record says of a switch that is through. */

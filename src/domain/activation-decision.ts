@@ -143,19 +143,19 @@ function restoreStep(question: ServingQuestion, seen: Seen, standing: Standing, 
   return verdict.kind === "allowed" ? { step: { verb: "restore", target: committed.target, reason: `${because}; ${committed.target.model} served last and is put back` } } : {};
 }
 
-function switchReason({ backend, wanted }: ServingQuestion, { record }: Seen, standing: Standing, failures: number): string {
+function switchReason({ backend, wanted }: ServingQuestion, seen: Seen, standing: Standing, failures: number): string {
   const target = wanted.state === "ready" ? wanted.target : undefined;
   const model = target?.model ?? (wanted.state === "arriving" ? wanted.model : "");
   const again = failures === 0 ? "" : `, try ${failures + 1} of ${backend.activation.maxAttempts}`;
-  return `${whySwitch(record, standing, model, target)}${again}; ${expectedPause(backend, record, model)}`;
+  return `${whySwitch(seen, standing, model, target)}${again}; ${expectedPause(backend, seen.record, model)}`;
 }
 
-function whySwitch(record: ActivationRecord, standing: Standing, model: string, target: ServingTarget | undefined): string {
+function whySwitch({ record, ours }: Seen, standing: Standing, model: string, target: ServingTarget | undefined): string {
   const { pending } = record;
   if (pending !== undefined && pending.phase !== "stopping" && target !== undefined && sameTarget(pending.target, target)) return `the start of ${model} was interrupted and has to be finished`;
   switch (standing.kind) {
     case "none":
-      return "nothing serves";
+      return ours.length === 0 ? "nothing serves" : `what pid ${ours[0]?.pid ?? 0} serves is not recorded any more`;
     case "gone":
     case "broken":
       return standing.why;

@@ -21,7 +21,8 @@ import type { ModelReader } from "../../src/ports/model-store.ts";
 import type { ProgressEvent } from "../../src/ports/progress.ts";
 import { backendOf, modelOf } from "../fakes/content.ts";
 
-const standIn = new URL("../fakes/vllm/vllm.ts", import.meta.url).pathname;
+/** The stand-in for vLLM, started with this Node. */
+export const standInCommand: readonly string[] = [process.execPath, new URL("../fakes/vllm/vllm.ts", import.meta.url).pathname];
 
 /** A machine with one backend on a free port, real processes, and the stand-in for vLLM. */
 export interface ServingWorld {
@@ -56,7 +57,7 @@ export async function servingWorld(root: string, { backend: overrides = {}, env 
   const backend = backendOf("gpu", {
     type: "vllm",
     url,
-    launch: { command: [process.execPath, standIn], env: {} },
+    launch: { command: standInCommand, env: {} },
     active: { kind: "model", name: "a" },
     activation: { startTimeout: 20_000, stopTimeout: 4_000, rollback: true, smokeTest: true, maxAttempts: 3 },
     ...overrides,
