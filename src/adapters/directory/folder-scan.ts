@@ -1,5 +1,6 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
+import { isSha256 } from "../../domain/digest.ts";
 import { compareText } from "../../domain/diagnostic.ts";
 import { failed, HoldfastError, type Failure } from "../../domain/failure.ts";
 import type { ArtifactState } from "../../domain/observed.ts";
@@ -112,27 +113,36 @@ async function declarationsOf(root: string): Promise<Declarations> {
   return { commit, records, listed: await readList(root, commit) };
 }
 
-function describe(seen: Seen, ref: string, { records, listed }: Declarations): ScannedFile {
+function describe(seen: Seen, ref: string, declarations: Declarations): ScannedFile {
   const { path, inode, state, file } = seen;
-  const list = listed.get(path);
-  const etag = records.get(path)?.etag ?? basename(file ?? "");
-  const declared = /^[0-9a-f]{64}$/.test(etag) ? etag : list?.sha256;
-  const size = list?.size ?? seen.size;
-  const base = { path, size, blob: state === "file" ? inode : `${ref}/${path}`, ...(declared === undefined ? {} : { declaredSha256: declared }) };
-  if (state === "dangling") return { ...base, found: { state: "missing" } };
-  if (state === "outside") return { ...base, found: { state: "unreadable", failure: leadsOut(path, ref) } };
-  if (seen.size !== size) return { ...base, found: { state: "incomplete", size: seen.size } };
-  return { ...base, found: { state: "present", level: "presence" }, ...(file === undefined ? {} : { file }) };
+  const size = declarations.listed.get(path)?.size ?? seen.size;
+  const base = { path, size, blob: state === "file" ? inode : `${ref}/${path}`, ...declaredHash(path, file, declarations) };
+  switch (state) {
+    case "dangling":
+      return { ...base, found: { state: "missing" } };
+    case "outside":
+      return { ...base, found: { state: "unreadable", failure: leadsOut(path, ref) } };
+    case "file":
+      if (seen.size !== size) return { ...base, found: { state: "incomplete", size: seen.size } };
+      return { ...base, found: { state: "present", level: "presence" }, ...(file === undefined ? {} : { file }) };
+  }
+}
+
+/** What the record of the download declares, else the name of the blob that a link leads to, else the list of the commit. */
+function declaredHash(path: string, file: string | undefined, { records, listed }: Declarations): Pick<ScannedFile, "declaredSha256"> {
+  const names = [records.get(path)?.etag, basename(file ?? ""), listed.get(path)?.sha256];
+  const declaredSha256 = names.find((name) => name !== undefined && isSha256(name));
+  return declaredSha256 === undefined ? {} : { declaredSha256 };
 }
 
 function leadsOut(path: string, ref: string): Failure {
-  return failed("unsafe-path", `${path} of ${ref} is a symbolic link that leads out of the folder`, { remedy: "replace the link by the file" }).failure;
+  const message = `${path} of ${ref} is a symbolic link that leads out of the folder`;
+  return failed("unsafe-path", message, { remedy: "replace the link by the file" }).failure;
 }
 
-function missingFile(path: string, ref: string, { listed, records }: Declarations): ScannedFile {
-  const etag = records.get(path)?.etag ?? "";
-  const declared = /^[0-9a-f]{64}$/.test(etag) ? etag : undefined;
-  return { path, size: listed.get(path)?.size ?? 0, blob: `${ref}/${path}`, found: { state: "missing" }, ...(declared === undefined ? {} : { declaredSha256: declared }) };
+function missingFile(path: string, ref: string, declarations: Declarations): ScannedFile {
+  const size = declarations.listed.get(path)?.size ?? 0;
+  return { path, size, blob: `${ref}/${path}`, found: { state: "missing" }, ...declaredHash(path, undefined, declarations) };
 }
 
 /** Undefined when the path does not exist; every other refusal is a failure. */

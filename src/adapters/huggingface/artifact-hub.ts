@@ -9,7 +9,7 @@ import { networkFailure } from "./hub-errors.ts";
 import { isCommit, isRepoId } from "./hub-id.ts";
 import type { HubConnection } from "./hub-transport.ts";
 import { unsafeListing } from "./listing-safety.ts";
-import type { RetryOptions } from "./retry.ts";
+import { metadataRetry, type RetryOptions } from "./retry.ts";
 
 export interface ArtifactHubOptions extends HubConnection {
   /** HF_HUB_OFFLINE: nothing is asked. */
@@ -33,7 +33,8 @@ export function createHubArtifactHub(options: ArtifactHubOptions): ArtifactHub {
         client ??= createHubClient(options, options.retry);
         const upstream = await resolveSource(client, source, commit, signal);
         if (hashAll !== true) return upstream;
-        return { ...upstream, files: await hashUndeclared(client, source.repo, upstream.commit, upstream.files, signal) };
+        const asked = { client, repo: source.repo, commit: upstream.commit, retry: options.retry ?? metadataRetry };
+        return { ...upstream, files: await hashUndeclared(upstream.files, asked, signal) };
       } catch (error) {
         signal.throwIfAborted();
         return { state: "failed", failure: networkFailure(error, "asking the hub").failure };
@@ -43,7 +44,8 @@ export function createHubArtifactHub(options: ArtifactHubOptions): ArtifactHub {
 }
 
 function offline(source: HubSource): Error {
-  return failed("unreachable", `HF_HUB_OFFLINE is set, so the hub is not asked about ${source.repo}`, { remedy: "unset HF_HUB_OFFLINE to resolve and download" });
+  const remedy = "unset HF_HUB_OFFLINE to resolve and download";
+  return failed("unreachable", `HF_HUB_OFFLINE is set, so the hub is not asked about ${source.repo}`, { remedy });
 }
 
 async function resolveSource(client: HubClient, source: HubSource, locked: string | undefined, signal: AbortSignal): Promise<HubUpstream> {
@@ -54,7 +56,8 @@ async function resolveSource(client: HubClient, source: HubSource, locked: strin
   const [facts, listed] = isCommit(revision)
     ? await Promise.all([client.revision(repo, revision, signal), client.tree(repo, revision, signal)])
     : await client.revision(repo, revision, signal).then(async (found) => [found, await client.tree(repo, found.commit, signal)] as const);
-  if (isCommit(revision) && facts.commit !== revision) throw failed("protocol", `resolving ${repo}: asked for commit ${revision}, the hub answers ${facts.commit}`);
+  const isOther = isCommit(revision) && facts.commit !== revision;
+  if (isOther) throw failed("protocol", `resolving ${repo}: asked for commit ${revision}, the hub answers ${facts.commit}`);
   const selected = listed.filter((file) => fileSelected(file.path, source.include, source.exclude));
   const unsafe = unsafeListing(selected.map((file) => file.path));
   if (unsafe !== undefined) throw unsafe;

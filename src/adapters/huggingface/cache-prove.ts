@@ -26,6 +26,11 @@ interface Item {
   readonly level: VerificationLevel;
 }
 
+type States = ReadonlyMap<Item, ArtifactState>;
+
+/** What a Git id says about a file: the SHA-256 it stands for, or that the bytes have another id. */
+type GitVerdict = { readonly sha256: Sha256 } | { readonly otherId: string };
+
 /** Larger files are kept in LFS by the Hub. */
 const largestGitFile = 16 * 1024 * 1024;
 
@@ -34,50 +39,66 @@ export async function proveFiles(snapshots: readonly ScannedSnapshot[], options:
   const items = snapshots.map((snapshot) => snapshot.files.map((file): Item => ({ file, level: options.levelOf(snapshot.ref) })));
   const flat = items.flat();
   const states = new Map([...(await inspectAt("stat", flat, options)), ...(await inspectAt("full", flat, options))]);
-  const declared = await declareGitFiles(flat, states, options);
-  return items.map((files) => files.map((item) => artifactOf(item.file, states.get(item), declared.get(item))));
+  const verdicts = await judgeGitFiles(flat, states, options);
+  return items.map((files) => files.map((item) => artifactOf(item.file, states.get(item), verdicts.get(item))));
 }
 
-async function inspectAt(level: "stat" | "full", items: readonly Item[], { hasher, progress, signal }: ProofOptions): Promise<readonly (readonly [Item, ArtifactState])[]> {
-  const wanted = items.filter((item) => item.level === level && item.file.file !== undefined);
-  if (wanted.length === 0) return [];
-  const total = wanted.reduce((sum, { file }) => sum + file.size, 0);
+async function inspectAt(level: "stat" | "full", items: readonly Item[], options: ProofOptions): Promise<States> {
+  const { hasher, progress, signal } = options;
+  const wanted = items.flatMap((item) => {
+    const { file: path, size } = item.file;
+    return item.level === level && path !== undefined ? [{ item, path, size }] : [];
+  });
+  if (wanted.length === 0) return new Map();
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
   const meter = progress === undefined ? undefined : createMeter({ id: "huggingface", phase: "hash", total, progress }, 0);
-  const states = await hasher.inspect(wanted.map(({ file }) => ({ path: file.file ?? "", size: file.size })), level, signal, meter?.add);
-  return wanted.flatMap((item, index) => [states[index] ?? []].flat().map((state) => [item, state] as const));
+  const states = await hasher.inspect(wanted.map(({ path, size }) => ({ path, size })), level, signal, meter?.add);
+  return new Map(wanted.flatMap(({ item }, index) => stateAt(states, index).map((state) => [item, state] as const)));
 }
 
-type GitVerdict = { readonly sha256: Sha256 } | { readonly wrong: string };
+function stateAt(states: readonly ArtifactState[], index: number): readonly ArtifactState[] {
+  const state = states[index];
+  return state === undefined ? [] : [state];
+}
 
 /**
- * Files outside LFS carry only a Git id. What was proven against it once has a known SHA-256 from then on, so that a later change is found like any other;
- * what is seen for the first time is proven now, at level `full`.
+ * Files outside LFS carry only a Git id. What was proven against it once has a known SHA-256 from then on, so that a later change is found like any
+ * other; what is seen for the first time is proven now, at level `full`.
  */
-async function declareGitFiles(items: readonly Item[], states: ReadonlyMap<Item, ArtifactState>, options: ProofOptions): Promise<ReadonlyMap<Item, GitVerdict>> {
-  const candidates = items.filter(({ file }) => file.gitId !== undefined && file.declaredSha256 === undefined);
-  const known = (await options.known?.lookup([...new Set(candidates.map(({ file }) => file.gitId ?? ""))])) ?? new Map<string, string>();
+async function judgeGitFiles(items: readonly Item[], states: States, options: ProofOptions): Promise<ReadonlyMap<Item, GitVerdict>> {
+  const candidates = items.flatMap((item) => (item.file.gitId === undefined ? [] : [{ item, gitId: item.file.gitId }]));
+  const known = await lookUp([...new Set(candidates.map(({ gitId }) => gitId))], options.known);
   const verdicts = new Map<Item, GitVerdict>();
   const learned = new Map<string, string>();
-  for (const item of candidates) {
-    const { gitId = "", file, size } = item.file;
+  for (const { item, gitId } of candidates) {
     const sha256 = known.get(gitId) ?? learned.get(gitId);
-    const state = states.get(item);
-    if (sha256 !== undefined && isSha256(sha256)) verdicts.set(item, { sha256 });
-    else if (file !== undefined && item.level === "full" && size <= largestGitFile && state?.state === "present") {
-      const digests = await hashGitFile(file, size, options.signal);
-      if (digests.gitId === gitId) learned.set(gitId, digests.sha256);
-      verdicts.set(item, digests.gitId === gitId ? { sha256: digests.sha256 } : { wrong: digests.gitId ?? "" });
-    }
+    const verdict = sha256 === undefined ? await proveGitFile(item, states.get(item), options.signal) : { sha256 };
+    if (verdict === undefined) continue;
+    verdicts.set(item, verdict);
+    if ("sha256" in verdict && !known.has(gitId)) learned.set(gitId, verdict.sha256);
   }
   if (learned.size > 0) await options.known?.remember(learned);
   return verdicts;
 }
 
-function artifactOf({ path, size, blob, declaredSha256, gitId, found }: ScannedFile, state: ArtifactState | undefined, verdict: GitVerdict | undefined): ObservedArtifact {
-  const declared = declaredSha256 ?? (verdict !== undefined && "sha256" in verdict ? verdict.sha256 : undefined);
-  const base = { path, size, blob, ...(declared === undefined ? {} : { declaredSha256: declared }) };
-  if (verdict !== undefined && "wrong" in verdict) {
-    return { ...base, found: { state: "unreadable", failure: failed("integrity", `${path}: the name of its blob says Git id ${gitId}, its bytes have ${verdict.wrong}`).failure } };
+async function lookUp(gitIds: readonly string[], known: KnownBlobs | undefined): Promise<ReadonlyMap<string, Sha256>> {
+  const remembered = (await known?.lookup(gitIds)) ?? new Map<string, string>();
+  return new Map([...remembered].filter(([, sha256]) => isSha256(sha256)));
+}
+
+async function proveGitFile({ file: scanned, level }: Item, state: ArtifactState | undefined, signal: AbortSignal): Promise<GitVerdict | undefined> {
+  const { file, size, gitId } = scanned;
+  if (file === undefined || level !== "full" || size > largestGitFile || state?.state !== "present") return undefined;
+  const digests = await hashGitFile(file, size, signal);
+  return digests.gitId === gitId ? { sha256: digests.sha256 } : { otherId: digests.gitId ?? "" };
+}
+
+function artifactOf(scanned: ScannedFile, state: ArtifactState | undefined, verdict: GitVerdict | undefined): ObservedArtifact {
+  const { path, size, blob, declaredSha256, gitId, found } = scanned;
+  if (verdict !== undefined && "otherId" in verdict) {
+    const message = `${path}: the name of its blob says Git id ${gitId}, its bytes have ${verdict.otherId}`;
+    return { path, size, blob, found: { state: "unreadable", failure: failed("integrity", message).failure } };
   }
-  return { ...base, found: state ?? found };
+  const declared = declaredSha256 ?? verdict?.sha256;
+  return { path, size, blob, ...(declared === undefined ? {} : { declaredSha256: declared }), found: state ?? found };
 }

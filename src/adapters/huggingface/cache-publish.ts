@@ -34,7 +34,7 @@ export async function publishSnapshot(publication: Publication, disk: Disk): Pro
 
 async function linkFile(file: WantedFile, { cache, paths, request, context }: Publication, disk: Disk): Promise<void> {
   const path = await disk.contained(cache, paths.snapshotFile(request.commit, file.path));
-  if ((await regularFileAt(path)) !== undefined) await keepAside(file, path, { context, request }, disk);
+  if ((await regularFileAt(path)) !== undefined) await keepAside(file.path, path, { context, request }, disk);
   await disk.link(linkTarget(file.path, file.etag), path);
 }
 

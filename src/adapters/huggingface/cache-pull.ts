@@ -22,7 +22,7 @@ export interface CachePull {
   readonly context: WriteContext;
 }
 
-/** Makes one snapshot of the cache complete and returns the hash of every wanted file by path. Nothing of it is visible before all bytes are proven. */
+/** Makes one snapshot of the cache complete and returns the hash of every wanted file by path. Nothing of it is visible before all is proven. */
 export async function pullToCache(pull: CachePull, settings: PullSettings): Promise<ReadonlyMap<string, Sha256>> {
   requireSafe(pull.request);
   const paths = repoPaths(pull.request.repo);
@@ -52,7 +52,8 @@ async function pullLocked(pull: CachePull, paths: RepoPaths, settings: PullSetti
   );
   for (const slot of slots) {
     const file = loose.get(slot.wanted.etag);
-    if (file !== undefined && (await blobOf(slot)) === undefined) await settings.disk.promote(file, await settings.disk.contained(cache, slot.final), { mode: slot.mode });
+    if (file === undefined || (await blobOf(slot)) !== undefined) continue;
+    await settings.disk.promote(file, await settings.disk.contained(cache, slot.final), { mode: slot.mode });
   }
   await publishSnapshot({ cache, paths, request, context, wanted, listing }, settings.disk);
   const byEtag = new Map([...proven].map(([slot, sha256]) => [slot.wanted.etag, sha256]));
@@ -64,7 +65,10 @@ function slotsOf(wanted: readonly WantedFile[], paths: RepoPaths): readonly Slot
   const first = new Map<string, WantedFile>();
   for (const file of wanted) if (!first.has(file.etag)) first.set(file.etag, file);
   const partFolder = paths.blobs.split("/");
-  return [...first.values()].map((file) => ({ wanted: file, final: paths.blob(file.etag), partFolder, partName: `.${file.etag}${partSuffix}`, mode: 0o444 }));
+  return [...first.values()].map((file) => {
+    const { etag } = file;
+    return { wanted: file, final: paths.blob(etag), partFolder, partName: `.${etag}${partSuffix}`, mode: 0o444 };
+  });
 }
 
 function firstPaths(wanted: readonly WantedFile[], distrusted: ReadonlySet<string>, slots: readonly Slot[]): ReadonlySet<string> {

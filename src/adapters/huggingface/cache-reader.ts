@@ -1,5 +1,5 @@
 import { readdir, realpath, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { compareText } from "../../domain/diagnostic.ts";
 import { failed, HoldfastError, toFailure } from "../../domain/failure.ts";
 import type { Holding, Observation, UnreadableHolding, VerificationLevel } from "../../domain/observed.ts";
@@ -60,7 +60,8 @@ async function observeCache(options: HubCacheReaderOptions, request: ObserveRequ
   if (cache === undefined) return { state: "observed", store: "huggingface", complete: true, holdings: [], unreadable: [], warnings: [], ...free };
   const folders = await onDisk(`could not read ${cacheDir}`, () => readdir(cache));
   const repos = folders.flatMap((folder) => repoOfFolder(folder) ?? []);
-  const strange = folders.filter((folder) => folder.startsWith("models--") && repoOfFolder(folder) === undefined).map((folder) => `${folder} is not the folder of a repository`);
+  const strange = folders.filter((folder) => folder.startsWith("models--") && repoOfFolder(folder) === undefined);
+  const unknown = strange.map((folder) => `${folder} is not the folder of a repository`);
   const scanned = await mapParallel(repos, parallelRepos, signal, (repo) => scanOrFail(cache, repo));
   const described = await describeAll(scanned.flatMap((repo) => repo.snapshots), options, request, signal);
   return {
@@ -69,7 +70,7 @@ async function observeCache(options: HubCacheReaderOptions, request: ObserveRequ
     complete: scanned.every((repo) => repo.complete),
     holdings: described.map(({ holding }) => holding).toSorted((a, b) => compareText(a.ref, b.ref)),
     unreadable: scanned.flatMap((repo) => repo.unreadable).toSorted((a, b) => compareText(a.ref, b.ref)),
-    warnings: [...strange, ...scanned.flatMap((repo) => repo.warnings), ...described.flatMap(({ warnings }) => warnings)].toSorted(compareText),
+    warnings: [...unknown, ...scanned.flatMap((repo) => repo.warnings), ...described.flatMap(({ warnings }) => warnings)].toSorted(compareText),
     ...free,
   };
 }
@@ -111,7 +112,8 @@ async function describeAll(
 }
 
 function knownBlobs(memory: FactsMemory | undefined): KnownBlobs | undefined {
-  return memory === undefined ? undefined : { lookup: (ids) => memory.remembered("git-blob-sha256", ids), remember: (entries) => memory.remember("git-blob-sha256", entries) };
+  const kind = "git-blob-sha256";
+  return memory === undefined ? undefined : { lookup: (ids) => memory.remembered(kind, ids), remember: (entries) => memory.remember(kind, entries) };
 }
 
 /** The cache with all links of its own path resolved; undefined when it does not exist. */

@@ -45,7 +45,10 @@ export async function removeFromCache(removal: CacheRemoval): Promise<Removed> {
   const paths = repoPaths(ref.repo);
   const there = await onDisk(`could not look at ${paths.folder}`, () => unlessAbsent(lstat(join(cache, paths.folder))));
   if (there === undefined) return { freedBytes: 0 };
-  if (!there.isDirectory()) throw failed("unsafe-path", `refused to remove ${request.ref}: ${join(cache, paths.folder)} is not a folder of its own`, { remedy: "remove the link by hand" });
+  if (!there.isDirectory()) {
+    const message = `refused to remove ${request.ref}: ${join(cache, paths.folder)} is not a folder of its own`;
+    throw failed("unsafe-path", message, { remedy: "remove the link by hand" });
+  }
   return withRepoLock({ root: cache, folder: paths.lock }, context.signal, () => removeLocked({ ...removal, ...ref, paths }));
 }
 

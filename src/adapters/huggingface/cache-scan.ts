@@ -57,8 +57,12 @@ export async function scanRepo(cache: string, repo: string, only?: string): Prom
   const wanted = commits.filter((commit) => only === undefined || commit === only);
   if (isLinked) return { snapshots: [], unreadable: wanted.map((commit) => unreadable(scan, commit, linked(scan.folder))), warnings: [] };
   const refs = await listRefs(join(scan.folder, "refs"));
-  const lost = [...refs.commits].filter(([, commit]) => !commits.includes(commit)).map(([name]) => `the ref ${name} of ${repo} points at a snapshot that is not there`);
-  const strange = others.map((name) => `${join(paths.snapshots, name)} is not a snapshot`);
+  const lost = [...refs.commits].filter(([, commit]) => !commits.includes(commit)).map(([name]) => name);
+  const warnings = [
+    ...refs.warnings,
+    ...lost.map((name) => `the ref ${name} of ${repo} points at no snapshot`),
+    ...others.map((name) => `${join(paths.snapshots, name)} is not a snapshot`),
+  ];
   const snapshots: ScannedSnapshot[] = [];
   const failures: UnreadableHolding[] = [];
   for (const commit of wanted) {
@@ -68,7 +72,7 @@ export async function scanRepo(cache: string, repo: string, only?: string): Prom
       failures.push(unreadable(scan, commit, toFailure(error)));
     }
   }
-  return { snapshots, unreadable: failures, warnings: [...refs.warnings, ...lost, ...strange] };
+  return { snapshots, unreadable: failures, warnings };
 }
 
 function linked(path: string): Failure {
@@ -125,23 +129,34 @@ interface Sighting {
 }
 
 /**
- * What is missing is judged by the links of the snapshot, not by the list of the commit: a snapshot may be a chosen part of its commit. The list gives
- * sizes and hashes where it has them.
+ * What is missing is judged by the links of the snapshot, not by the list of the commit: a snapshot may be a chosen part of its commit. The list
+ * gives sizes and hashes where it has them.
  */
 function describe({ repo }: RepoScan, { commit, entry, place, listed }: Sighting): ScannedFile {
-  const name = place.blob ?? "";
-  const declared = isSha256(name) ? name : listed?.sha256;
-  const gitId = isCommit(name) ? name : declared === undefined && place.kind === "own" ? listed?.blobId : undefined;
-  const size = listed?.size ?? ("size" in place ? place.size : 0);
-  const base = {
-    path: entry.path,
-    size,
-    blob: place.kind === "shared" ? `shared:${place.xetHash}` : `${repo}:${place.blob ?? `snapshots/${commit}/${entry.path}`}`,
-    ...(declared === undefined ? {} : { declaredSha256: declared }),
-    ...(gitId === undefined ? {} : { gitId }),
-  };
-  if (place.kind === "absent") return { ...base, found: { state: "missing" } };
-  if (place.kind === "foreign") return { ...base, found: { state: "unreadable", failure: failed("unsafe-path", `${entry.path} of ${repo}: ${place.why}`).failure } };
-  if (place.size !== size) return { ...base, found: { state: "incomplete", size: place.size } };
-  return { ...base, found: { state: "present", level: "presence" }, file: place.path };
+  const { path } = entry;
+  const size = listed?.size ?? sizeFound(place);
+  const name = place.blob ?? `snapshots/${commit}/${path}`;
+  const base = { path, size, blob: place.kind === "shared" ? `shared:${place.xetHash}` : `${repo}:${name}`, ...declaredHash(name, listed) };
+  switch (place.kind) {
+    case "absent":
+      return { ...base, found: { state: "missing" } };
+    case "foreign":
+      return { ...base, found: { state: "unreadable", failure: failed("unsafe-path", `${path} of ${repo}: ${place.why}`).failure } };
+    case "own":
+    case "shared":
+      if (place.size !== size) return { ...base, found: { state: "incomplete", size: place.size } };
+      return { ...base, found: { state: "present", level: "presence" }, file: place.path };
+  }
+}
+
+function sizeFound(place: Place): number {
+  return "size" in place ? place.size : 0;
+}
+
+/** What the name of the blob declares, else what the list of the commit does. */
+function declaredHash(blob: string, listed: HubFile | undefined): Pick<ScannedFile, "declaredSha256" | "gitId"> {
+  if (isSha256(blob)) return { declaredSha256: blob };
+  if (listed?.sha256 !== undefined) return { declaredSha256: listed.sha256 };
+  const gitId = isCommit(blob) ? blob : listed?.blobId;
+  return gitId === undefined ? {} : { gitId };
 }

@@ -16,6 +16,12 @@ export interface Refs {
   readonly warnings: readonly string[];
 }
 
+export interface SnapshotNames {
+  readonly commits: readonly string[];
+  /** Anything else that lies beside them. */
+  readonly others: readonly string[];
+}
+
 const mostEntries = 200_000;
 const deepest = 64;
 const systemFiles: ReadonlySet<string> = new Set([".DS_Store"]);
@@ -37,8 +43,8 @@ export async function walkSnapshot(folder: string): Promise<readonly SnapshotEnt
   return found.toSorted((a, b) => compareText(a.path, b.path));
 }
 
-/** Names of the snapshots of a repository, and of other things that lie there. */
-export async function listSnapshots(folder: string): Promise<{ readonly commits: readonly string[]; readonly others: readonly string[] }> {
+/** Lists the snapshots of a repository. */
+export async function listSnapshots(folder: string): Promise<SnapshotNames> {
   const entries = (await onDisk(`could not list ${folder}`, () => unlessAbsent(readdir(folder, { withFileTypes: true })))) ?? [];
   const commits = entries.filter((entry) => isCommit(entry.name) && !entry.isFile()).map((entry) => entry.name);
   const others = entries.map((entry) => entry.name).filter((name) => !commits.includes(name) && !systemFiles.has(name));
@@ -49,16 +55,18 @@ export async function listSnapshots(folder: string): Promise<{ readonly commits:
 export async function listRefs(folder: string): Promise<Refs> {
   const commits = new Map<string, string>();
   const warnings: string[] = [];
+  const read = async (name: string): Promise<void> => {
+    const text = await readShort(join(folder, name));
+    const commit = text.trim();
+    if (!isCommit(commit)) return void warnings.push(`the ref ${name} in ${folder} does not name a commit`);
+    commits.set(name, commit);
+    if (text !== commit) warnings.push(`the ref ${name} in ${folder} ends with white space: the Python client does not find its snapshot`);
+  };
   const visit = async (prefix: string, depth: number): Promise<void> => {
     for (const entry of (await unlessAbsent(readdir(join(folder, prefix), { withFileTypes: true }))) ?? []) {
       const name = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
       if (entry.isDirectory() && depth < deepest) await visit(name, depth + 1);
-      if (!entry.isFile() || systemFiles.has(entry.name) || entry.name.startsWith(".holdfast-")) continue;
-      const text = await readShort(join(folder, name));
-      const commit = text.trim();
-      if (!isCommit(commit)) warnings.push(`the ref ${name} in ${folder} does not name a commit`);
-      else commits.set(name, commit);
-      if (isCommit(commit) && text !== commit) warnings.push(`the ref ${name} in ${folder} ends with white space: the Python client does not find its snapshot`);
+      if (entry.isFile() && !systemFiles.has(entry.name) && !entry.name.startsWith(".holdfast-")) await read(name);
     }
   };
   await onDisk(`could not read ${folder}`, () => visit("", 0));

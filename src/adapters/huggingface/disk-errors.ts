@@ -31,7 +31,8 @@ export function diskFailure(error: unknown, what: string): HoldfastError {
   const errno = errnoOf(error) ?? "";
   const meaning = meanings[errno];
   if (meaning === undefined) return failed("unexpected", `${what}: ${errno === "" ? String(error) : errno}`, { cause: error });
-  return failed(meaning.code, `${what}: ${meaning.text} (${errno})`, { cause: error, ...(meaning.remedy === undefined ? {} : { remedy: meaning.remedy }) });
+  const { code, text, remedy } = meaning;
+  return failed(code, `${what}: ${text} (${errno})`, { cause: error, ...(remedy === undefined ? {} : { remedy }) });
 }
 
 /** Runs a step on the disk and names it when it fails. */

@@ -33,7 +33,9 @@ export async function fillPart(part: PartFile, wanted: WantedFile, download: Dow
     const problem = mismatchOf(wanted, digests);
     if (problem === undefined) return digests;
     await transfer.startOver();
-    if (wrong === moreTries) throw failed("integrity", `${wanted.path} of ${download.repo}: ${problem}`, { remedy: "the hub or a proxy sends wrong bytes; nothing was installed" });
+    if (wrong < moreTries) continue;
+    const remedy = "the hub or a proxy sends wrong bytes; nothing was installed";
+    throw failed("integrity", `${wanted.path} of ${download.repo}: ${problem}`, { remedy });
   }
 }
 
@@ -99,7 +101,8 @@ class Transfer {
     const received = (bytes: number): void => this.#count(this.#arrived + bytes);
     const end = await pump(body, size - this.#part.position, { received, write: (chunks) => this.#part.append(chunks) });
     if (end === "overflow") throw await this.#sourceChanged(`more than ${size} bytes arrive`);
-    if (this.#part.position < size) throw failed("unreachable", `${path}: the connection ended at byte ${this.#part.position} of ${size}`, { retry: "transient" });
+    const { position } = this.#part;
+    if (position < size) throw failed("unreachable", `${path}: the connection ended at byte ${position} of ${size}`, { retry: "transient" });
   }
 
   /** Tolerated once: a file may have been replaced at the source while it was fetched. */

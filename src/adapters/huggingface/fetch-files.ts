@@ -73,7 +73,8 @@ async function fetchSlot(slot: Slot, job: FetchJob, settings: FetchSettings, liv
 
 function downloadOf({ repo, commit, context }: FetchJob, settings: FetchSettings, live: Pick<Download, "signal" | "onBytes">): Download {
   const { client, stallTimeoutMs, retry } = settings;
-  return { client, repo, commit, stallTimeoutMs, retry, ...live, onStall: (seconds, done, next) => context.progress({ type: "stalled", id: context.id, seconds, done, next }) };
+  const onStall: Download["onStall"] = (seconds, done, next) => context.progress({ type: "stalled", id: context.id, seconds, done, next });
+  return { client, repo, commit, stallTimeoutMs, retry, ...live, onStall };
 }
 
 /** Bytes of a slot that an earlier run left. */

@@ -42,7 +42,8 @@ export async function writeRecords({ dir, request, wanted, listing, signal }: Fo
   await forEachParallel(wanted, parallelRecords, signal, async ({ path, etag }) => {
     const modifiedMs = (await onDisk(`could not look at ${path}`, () => stat(join(dir, path)))).mtimeMs;
     const record = recordOf(path);
-    if (!(await isCurrent(join(dir, record), request.commit, etag, modifiedMs))) await write(record, `${request.commit}\n${etag}\n${Date.now() / 1000}\n`);
+    if (await isCurrent(join(dir, record), request.commit, etag, modifiedMs)) return;
+    await write(record, `${request.commit}\n${etag}\n${Date.now() / 1000}\n`);
   });
   await dropForeignRecords(dir, request, wanted);
 }

@@ -79,7 +79,8 @@ function sameHost(url: URL, { endpoint }: HubTransport, what: string): URL {
 }
 
 function strayed(url: URL, what: string): HoldfastError {
-  return failed("protocol", `${what}: the hub sends metadata requests to another host, ${url.host}`, { remedy: "check HF_ENDPOINT; a login page may have answered" });
+  const remedy = "check HF_ENDPOINT; a login page may have answered";
+  return failed("protocol", `${what}: the hub sends metadata requests to another host, ${url.host}`, { remedy });
 }
 
 function nextPage(response: HubResponse): string | undefined {

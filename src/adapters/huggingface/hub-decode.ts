@@ -32,10 +32,10 @@ export function parseJson(text: string, what: string): unknown {
 
 export function decodeRevision(body: unknown, what: string): HubRevision {
   const fields = fieldsOf(body);
-  const commit = fields?.["sha"];
+  const { sha: commit, gated = false } = fields ?? {};
   if (typeof commit !== "string" || !isCommit(commit)) throw failed("protocol", `${what}: the answer names no commit`);
   const license = licenseOf(fields ?? {});
-  return { commit, gated: fields?.["gated"] !== undefined && fields["gated"] !== false && fields["gated"] !== null, ...(license === undefined ? {} : { license }) };
+  return { commit, gated: gated !== false && gated !== null, ...(license === undefined ? {} : { license }) };
 }
 
 /** `license` of the model card (`license_name` when that is "other"), else the tag `license:...`. */
@@ -64,13 +64,17 @@ export function decodeTreePage(body: unknown, what: string): readonly HubFile[] 
 
 function decodeFile(fields: Fields): HubFile | undefined {
   const { path, size, oid, xetHash } = fields;
-  if (typeof path !== "string" || !isSize(size) || typeof oid !== "string" || !/^[0-9a-f]{40}$/.test(oid)) return undefined;
-  const lfs = fieldsOf(fields["lfs"]);
+  if (typeof path !== "string" || !isSize(size) || typeof oid !== "string" || !isCommit(oid)) return undefined;
   const plain = { path, size, blobId: oid };
+  const lfs = fieldsOf(fields["lfs"]);
   if (lfs === undefined) return plain;
-  const sha256 = lfs["oid"] ?? lfs["sha256"];
-  if (typeof sha256 !== "string" || !isSha256(sha256)) return undefined;
-  return { ...plain, sha256, ...(typeof xetHash === "string" && isSha256(xetHash) ? { xetHash } : {}) };
+  const sha256 = hashIn(lfs["oid"] ?? lfs["sha256"]);
+  const xet = hashIn(xetHash);
+  return sha256 === undefined ? undefined : { ...plain, sha256, ...(xet === undefined ? {} : { xetHash: xet }) };
+}
+
+function hashIn(value: unknown): Sha256 | undefined {
+  return typeof value === "string" && isSha256(value) ? value : undefined;
 }
 
 export function fieldsOf(value: unknown): Fields | undefined {

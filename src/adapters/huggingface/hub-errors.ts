@@ -1,4 +1,5 @@
-import { failed, HoldfastError, type Failure } from "../../domain/failure.ts";
+import { failed, HoldfastError } from "../../domain/failure.ts";
+import { AskedWait } from "./retry.ts";
 import { rateLimitWait, type ResponseHeaders } from "./rate-limit.ts";
 
 /** What was asked, in words for people, and whether a token went with it. */
@@ -20,39 +21,49 @@ const loginRemedy = "set HF_TOKEN to a token that may read it, then run again";
 export function refusalOf(answer: HubAnswer, question: HubQuestion): HoldfastError {
   const { status, headers } = answer;
   const message = headers["x-error-message"];
-  switch (headers["x-error-code"]) {
-    case "RevisionNotFound":
-      return failed("not-found", `${question.what}: the repository exists, this revision does not`, { remedy: "check `revision` in the manifest" });
-    case "EntryNotFound":
-      return failed("not-found", `${question.what}: the file does not exist at this commit`);
-    case "GatedRepo":
-      return gated(question);
-    case "RepoNotFound":
-      return missingRepo(question);
-  }
-  if (message === "Access to this resource is disabled.") return failed("not-found", `${question.what}: the hub has disabled access to this repository`);
-  if (status === 401) return message === "Invalid credentials in Authorization header" ? wrongToken(question) : missingRepo(question);
+  const meaning = errorCodes.get(headers["x-error-code"] ?? "");
+  if (meaning !== undefined) return meaning(question);
+  if (message === "Access to this resource is disabled.") return failed("not-found", `${question.what}: the hub has disabled access to it`);
+  if (status === 401 && message === "Invalid credentials in Authorization header") return wrongToken(question);
+  if (status === 401) return missingRepo(question);
   return refusalByStatus(answer, question);
+}
+
+const errorCodes: ReadonlyMap<string, (question: HubQuestion) => HoldfastError> = new Map([
+  ["RevisionNotFound", missingRevision],
+  ["EntryNotFound", missingEntry],
+  ["GatedRepo", gated],
+  ["RepoNotFound", missingRepo],
+]);
+
+function missingRevision({ what }: HubQuestion): HoldfastError {
+  return failed("not-found", `${what}: the repository exists, this revision does not`, { remedy: "check `revision` in the manifest" });
+}
+
+function missingEntry({ what }: HubQuestion): HoldfastError {
+  return failed("not-found", `${what}: the file does not exist at this commit`);
 }
 
 function refusalByStatus({ status, headers }: HubAnswer, question: HubQuestion): HoldfastError {
   if (status === 403) {
-    return failed("unauthorized", `${question.what}: the hub refuses access (403)${detailOf(headers)}`, { remedy: "give the token the permission to read this repository" });
+    const message = `${question.what}: the hub refuses access (403)${detailOf(headers)}`;
+    return failed("unauthorized", message, { remedy: "give the token the permission to read this repository" });
   }
   if (status === 404 || status === 410) return failed("not-found", `${question.what}: the hub answers ${status}`);
   if (status === 429) return tooMany(headers, question);
-  if (transientStatus.has(status)) return failed("upstream", `${question.what}: the hub answers ${status}${detailOf(headers)}`, { retry: "transient" });
-  return failed("protocol", `${question.what}: the hub answers ${status}${detailOf(headers)}`);
+  const message = `${question.what}: the hub answers ${status}${detailOf(headers)}`;
+  return transientStatus.has(status) ? failed("upstream", message, { retry: "transient" }) : failed("protocol", message);
 }
 
 function gated(question: HubQuestion): HoldfastError {
-  const next = question.withToken ? `accept the terms at ${question.page} with the account of the token` : `accept the terms at ${question.page} and set HF_TOKEN`;
-  return failed("gated", `${question.what}: the repository is gated`, { remedy: next });
+  const next = question.withToken ? "with the account of the token" : "and set HF_TOKEN";
+  return failed("gated", `${question.what}: the repository is gated`, { remedy: `accept the terms at ${question.page} ${next}` });
 }
 
 function missingRepo(question: HubQuestion): HoldfastError {
   const who = question.withToken ? "the token may not see it" : "it is private";
-  return failed("not-found", `${question.what}: the repository does not exist, or ${who}`, { remedy: `check the name; if it is private, ${loginRemedy}` });
+  const remedy = `check the name; if it is private, ${loginRemedy}`;
+  return failed("not-found", `${question.what}: the repository does not exist, or ${who}`, { remedy });
 }
 
 function wrongToken(question: HubQuestion): HoldfastError {
@@ -65,7 +76,7 @@ export function tooMany(headers: ResponseHeaders, question: Pick<HubQuestion, "w
   const wait = waitMs === undefined ? "" : `, it asks to wait ${Math.ceil(waitMs / 1000)} s`;
   return failed("rate-limited", `${question.what}: too many requests${wait}`, {
     retry: "transient",
-    ...(waitMs === undefined ? {} : { cause: { waitMs } }),
+    ...(waitMs === undefined ? {} : { cause: new AskedWait(waitMs) }),
   });
 }
 
@@ -76,18 +87,19 @@ function detailOf(headers: ResponseHeaders): string {
 }
 
 const timeouts: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
-const unreachable: ReadonlySet<string> = new Set([
-  "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "EPIPE", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "UND_ERR_SOCKET", "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
-]);
+const unreachable = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EPIPE|EHOSTUNREACH|ENETUNREACH|ENETDOWN|UND_ERR_SOCKET|UND_ERR_RES_.*)$/;
 
 /** Meaning of an exception of the HTTP client. */
 export function networkFailure(error: unknown, what: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const code = errorCode(error);
   if (timeouts.has(code)) return failed("timeout", `${what}: no answer in time`, { retry: "transient", cause: error });
-  if (unreachable.has(code)) return failed("unreachable", `${what}: ${code}`, { retry: "transient", cause: error, remedy: "check the network, HF_ENDPOINT and proxies" });
+  if (unreachable.test(code)) {
+    return failed("unreachable", `${what}: ${code}`, { retry: "transient", cause: error, remedy: "check the network, HF_ENDPOINT and proxies" });
+  }
   if (/CERT|TLS|SSL|SELF_SIGNED/.test(code)) {
-    return failed("unreachable", `${what}: the certificate is not accepted (${code})`, { cause: error, remedy: "set NODE_EXTRA_CA_CERTS to the authority of your network" });
+    const remedy = "set NODE_EXTRA_CA_CERTS to the authority of your network";
+    return failed("unreachable", `${what}: the certificate is not accepted (${code})`, { cause: error, remedy });
   }
   return failed("protocol", `${what}: ${code === "" ? String(error) : code}`, { retry: "transient", cause: error });
 }
@@ -97,8 +109,4 @@ function errorCode(error: unknown): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (error instanceof AggregateError) return errorCode(error.errors[0]);
   return error.cause instanceof Error ? errorCode(error.cause) : "";
-}
-
-export function failureOf(error: unknown, what: string): Failure {
-  return networkFailure(error, what).failure;
 }

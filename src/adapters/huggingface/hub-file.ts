@@ -59,10 +59,10 @@ function factsOf({ status, headers }: HubResponse, before: HubFacts): HubFacts {
 }
 
 function finish(response: HubResponse, { commit, etag, size }: HubFacts, file: FileQuestion, what: string): HubDownload {
-  const wrong = commit === undefined ? "the answer names no commit" : commit === file.commit ? undefined : `the hub answers for commit ${commit.slice(0, 40)}`;
-  if (wrong !== undefined) {
+  if (commit !== file.commit) {
     response.body.destroy();
-    throw failed("protocol", `${what}: ${wrong}`, { remedy: "check HF_ENDPOINT; a proxy or a login page may have answered" });
+    const problem = commit === undefined ? "the answer names no commit" : `the hub answers for commit ${commit.slice(0, 40)}`;
+    throw failed("protocol", `${what}: ${problem}`, { remedy: "check HF_ENDPOINT; a proxy or a login page may have answered" });
   }
   return { response, ...(etag === undefined ? {} : { etag }), ...(size === undefined ? {} : { size }) };
 }

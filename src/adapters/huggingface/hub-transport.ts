@@ -55,7 +55,7 @@ export function createHubTransport(connection: HubConnection): HubTransport {
           path: `${url.pathname}${url.search}`,
           method: "GET",
           signal,
-          highWaterMark: 512 * 1024,
+          highWaterMark: 256 * 1024,
           headers: {
             "user-agent": connection.userAgent ?? "holdfast",
             "accept-encoding": "identity",
@@ -101,7 +101,8 @@ function usesProxy(): boolean {
 }
 
 function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
-  return Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]])));
+  const told = Object.entries(headers).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(told.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
 }
 
 export function isRedirect(status: number): boolean {

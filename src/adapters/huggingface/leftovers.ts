@@ -15,11 +15,12 @@ export interface PartsToKeep {
   readonly names: ReadonlySet<string>;
 }
 
-/** Removes what dead runs left: unfinished writes in the given folders, and old parts that are not wanted now. Only under the lock of the repository. */
+/** Removes what dead runs left: unfinished writes in the given folders, and old parts that are not wanted now. Only under the repository's lock. */
 export async function removeLeftovers(folders: readonly string[], parts: PartsToKeep, disk: Disk, context: WriteContext): Promise<void> {
   let removed = await removeOldParts(parts);
   for (const folder of new Set(folders)) removed += await disk.removeLeftovers(folder);
-  if (removed > 0) context.progress({ type: "note", id: context.id, message: `removed ${removed} leftover temporary ${removed === 1 ? "file" : "files"}` });
+  if (removed === 0) return;
+  context.progress({ type: "note", id: context.id, message: `removed ${removed} leftover temporary ${removed === 1 ? "file" : "files"}` });
 }
 
 async function removeOldParts({ root, folder, names }: PartsToKeep): Promise<number> {

@@ -22,7 +22,8 @@ export function unsafeListing(paths: readonly string[]): HoldfastError | undefin
 }
 
 function refuse(path: string, reason: string): HoldfastError {
-  return failed("unsafe-path", `refused the file ${JSON.stringify(path)}: its path ${reason}`, { remedy: "leave it out with `exclude`, or use another repository" });
+  const remedy = "leave it out with `exclude`, or use another repository";
+  return failed("unsafe-path", `refused the file ${JSON.stringify(path)}: its path ${reason}`, { remedy });
 }
 
 /** Folders whose files programs trust: Git runs what lies in one, the Hub client believes what lies in the other. */

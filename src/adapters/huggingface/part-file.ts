@@ -38,7 +38,8 @@ export class PartFile {
 
   /** Opens or creates the part; afterwards `position` says how much is already there. */
   static async open(folder: SafeFolder, name: string, wanted: WantedFile, signal: AbortSignal): Promise<PartFile> {
-    const handle = await onDisk(`could not open the part of ${wanted.path}`, () => openRegularFile(folder, name, constants.O_RDWR | constants.O_CREAT));
+    const flags = constants.O_RDWR | constants.O_CREAT;
+    const handle = await onDisk(`could not open the part of ${wanted.path}`, () => openRegularFile(folder, name, flags));
     const part = new PartFile(handle, wanted);
     try {
       await part.#takeOver(signal);

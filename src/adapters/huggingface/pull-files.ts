@@ -7,7 +7,7 @@ import type { Disk } from "../../ports/disk.ts";
 import type { FileHasher } from "../../ports/file-hasher.ts";
 import type { HashCache } from "../../ports/hash-cache.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
-import { errnoOf, onDisk, unlessAbsent } from "./disk-errors.ts";
+import { diskFailure, errnoOf, onDisk, unlessAbsent } from "./disk-errors.ts";
 import { fetchFiles, type FetchSettings, type Proof } from "./fetch-files.ts";
 import type { Listing } from "./hub-listing.ts";
 import { isCommit, isRepoId } from "./hub-id.ts";
@@ -17,7 +17,6 @@ import { rememberHashes, type HashedFile } from "./remember-hashes.ts";
 import { openSafeFolder } from "./safe-folder.ts";
 import type { Slot } from "./slot.ts";
 import { survey } from "./survey.ts";
-import type { WantedFile } from "./wanted-file.ts";
 
 export interface PullSettings extends FetchSettings {
   readonly hasher: FileHasher;
@@ -49,10 +48,8 @@ export function requireSafe(request: HubPull): void {
     const reason = unsafePathReason(ref);
     if (reason !== undefined) throw failed("unsafe-path", `refused the ref ${JSON.stringify(ref)}: it ${reason}`);
   }
-  for (const { path, sha256, blobId } of files) {
-    const wrong = (sha256 !== undefined && !isSha256(sha256)) || (blobId !== undefined && !isCommit(blobId));
-    if (wrong) throw failed("invalid-input", `${path} of ${repo} is planned with something that is not a hash`);
-  }
+  const odd = files.find(({ sha256, blobId }) => (sha256 !== undefined && !isSha256(sha256)) || (blobId !== undefined && !isCommit(blobId)));
+  if (odd !== undefined) throw failed("invalid-input", `${odd.path} of ${repo} is planned with something that is not a hash`);
 }
 
 /** Makes every slot hold proven bytes and returns their hashes; what is good already is neither fetched nor touched. */
@@ -96,7 +93,7 @@ async function promote(slot: Slot, proof: Proof, job: PullJob, disk: Disk): Prom
   const { root, request } = job;
   const part = join(root, ...slot.partFolder, slot.partName);
   const final = await disk.contained(root, slot.final);
-  await keepAside(slot.wanted, final, job, disk);
+  await keepAside(slot.wanted.path, final, job, disk);
   try {
     await disk.promote(part, final, { mode: slot.mode });
   } catch (error) {
@@ -109,22 +106,24 @@ async function promote(slot: Slot, proof: Proof, job: PullJob, disk: Disk): Prom
   return { path: final, found, sha256: proof.sha256 };
 }
 
-/** Puts a copy of a regular file with wrong bytes into the quarantine before something takes its place. */
-export async function keepAside(wanted: Pick<WantedFile, "path">, final: string, { context, request }: Pick<PullJob, "context" | "request">, disk: Disk): Promise<void> {
+/** Puts a copy of a regular file into the quarantine before something takes its place. */
+export async function keepAside(path: string, final: string, { context, request }: Pick<PullJob, "context" | "request">, disk: Disk): Promise<void> {
   const there = await onDisk(`could not look at ${final}`, () => unlessAbsent(lstat(final)));
   if (there?.isFile() !== true) return;
-  const note = { reason: "wrong bytes", repo: request.repo, commit: request.commit, path: wanted.path, from: final };
-  const folder = await disk.quarantine([{ from: final, as: wanted.path }], note, "copy");
-  context.progress({ type: "note", id: context.id, message: `kept the wrong bytes of ${wanted.path} in ${folder}` });
+  const note = { reason: "replaced", repo: request.repo, commit: request.commit, path, from: final };
+  const folder = await disk.quarantine([{ from: final, as: path }], note, "copy");
+  context.progress({ type: "note", id: context.id, message: `kept what was in the place of ${path} in ${folder}` });
 }
 
 /** After a failed sync the bytes in memory and on disk may differ, and a second sync would not tell: the part is thrown away. */
-async function afterFailedSync(error: unknown, slot: Slot, job: PullJob): Promise<unknown> {
+async function afterFailedSync(error: unknown, slot: Slot, job: PullJob): Promise<Error> {
   const cause = error instanceof HoldfastError ? error.cause : error;
-  if (errnoOf(cause) !== "EIO") return error;
+  if (errnoOf(cause) !== "EIO") return diskFailure(error, `could not put ${slot.wanted.path} in place`);
   const folder = await openSafeFolder(job.root, slot.partFolder, "find");
   if (folder !== undefined) {
-    await unlessAbsent(unlink(folder.at(slot.partName))).finally(() => folder.close());
+    await unlessAbsent(unlink(folder.at(slot.partName)));
+    await folder.close();
   }
-  return failed("integrity", `${slot.wanted.path} of ${job.request.repo} could not be written safely: input/output error (EIO)`, { cause: error, remedy: "check the disk" });
+  const message = `${slot.wanted.path} of ${job.request.repo} could not be written safely: input/output error (EIO)`;
+  return failed("integrity", message, { cause: error, remedy: "check the disk" });
 }

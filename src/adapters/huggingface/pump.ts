@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 
-const writeSize = 1024 * 1024;
+const writeSize = 512 * 1024;
 
 export interface PumpSink {
   /** Called at once for every piece that arrives, however small. */
@@ -10,15 +10,15 @@ export interface PumpSink {
 }
 
 /**
- * Moves a body into a sink in pieces of about 1 MiB, one after the other. Everything that arrived is written before a broken connection is reported,
- * so that the next attempt goes on from there. Ends with `overflow`, and writes no more, as soon as more than `limit` bytes arrive.
+ * Moves a body into a sink in pieces of about half a MiB, one after the other. Everything that arrived is written before a broken connection is
+ * reported, so that the next attempt goes on from there. Ends with `overflow`, and writes no more, as soon as more than `limit` bytes arrive.
  */
 export async function pump(body: Readable, limit: number, sink: PumpSink): Promise<"ended" | "overflow"> {
   let chunks: Buffer[] = [];
   let waiting = 0;
   let received = 0;
   let writing: Promise<void> = Promise.resolve();
-  let writeProblem: unknown;
+  let writeProblem: Error | undefined;
   const writeOut = async (): Promise<void> => {
     const piece = chunks;
     chunks = [];
@@ -36,7 +36,7 @@ export async function pump(body: Readable, limit: number, sink: PumpSink): Promi
       writing = writeOut().then(
         () => void body.resume(),
         (error: unknown) => {
-          writeProblem = error;
+          writeProblem = asError(error);
           body.destroy();
         },
       );
@@ -44,7 +44,7 @@ export async function pump(body: Readable, limit: number, sink: PumpSink): Promi
   });
   const readProblem = await finished(body).then(
     () => undefined,
-    (error: unknown) => error,
+    (error: unknown) => asError(error),
   );
   await writing;
   if (writeProblem !== undefined) throw writeProblem;
@@ -52,4 +52,8 @@ export async function pump(body: Readable, limit: number, sink: PumpSink): Promi
   await writeOut();
   if (readProblem !== undefined) throw readProblem;
   return "ended";
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

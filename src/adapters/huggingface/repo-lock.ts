@@ -15,8 +15,8 @@ const queues = new Map<string, Promise<void>>();
 const sqliteBusy = 5;
 
 /**
- * Runs one writer per folder at a time: within this process they queue, another process is a `conflict`. The lock is one of the operating system on the
- * lock file, so that it ends with the process, whatever its end.
+ * Runs one writer per folder at a time: within this process they queue, another process is a `conflict`. The lock is one of the operating system on
+ * the lock file, so that it ends with the process, whatever its end.
  */
 export async function withRepoLock<T>(place: LockPlace, signal: AbortSignal, action: () => Promise<T>): Promise<T> {
   const lockFile = join(place.root, ...place.folder, lockName);
@@ -60,7 +60,8 @@ async function acquire({ root, folder }: LockPlace, lockFile: string): Promise<(
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
-    if (!isBusy(cause)) throw failed("permission", `could not lock ${lockFile}`, { cause, remedy: "the file system of the cache must support file locks" });
+    const remedy = "the file system must support file locks";
+    if (!isBusy(cause)) throw failed("permission", `could not lock ${lockFile}`, { cause, remedy });
     throw failed("conflict", `another process is writing there: ${lockFile} is locked`, { retry: "transient", cause });
   }
   return () => database.close();

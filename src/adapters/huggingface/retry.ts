@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HoldfastError } from "../../domain/failure.ts";
 
+/** The pause that a server asked for, as the cause of a failure. */
+export class AskedWait {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+}
+
 export interface RetryOptions {
   /** Attempts after the first; counted anew when an attempt moved things on. */
   readonly retries: number;
@@ -14,7 +23,7 @@ export const metadataRetry: RetryOptions = { retries: 4, initialDelayMs: 500, ma
 export const downloadRetry: RetryOptions = { retries: 5, initialDelayMs: 500, maxDelayMs: 8000, longestWaitMs: 310_000 };
 
 /** Repeats after transient failures; `progressed` says whether the attempt that just failed moved things on. Every pause ends with the signal. */
-export async function withRetry<T>(operation: () => Promise<T>, options: RetryOptions, signal: AbortSignal, progressed = (): boolean => false): Promise<T> {
+export async function withRetry<T>(operation: () => Promise<T>, options: RetryOptions, signal: AbortSignal, progressed = never): Promise<T> {
   let nextDelay: (() => number) | undefined;
   let left = options.retries;
   for (;;) {
@@ -23,22 +32,23 @@ export async function withRetry<T>(operation: () => Promise<T>, options: RetryOp
     } catch (error) {
       signal.throwIfAborted();
       if (progressed()) left = options.retries;
-      const asked = askedWait(error) ?? 0;
-      if (!isTransient(error) || left === 0 || asked > options.longestWaitMs) throw error;
+      const asked = askedWait(error);
+      if (left === 0 || asked === undefined || asked > options.longestWaitMs) throw error;
       left -= 1;
       nextDelay ??= await delays(options);
-      await pause(asked > 0 ? asked : nextDelay(), signal);
+      await pause(asked || nextDelay(), signal);
     }
   }
 }
 
-function isTransient(error: unknown): boolean {
-  return error instanceof HoldfastError && error.failure.retry === "transient";
+function never(): boolean {
+  return false;
 }
 
+/** Milliseconds that a transient failure asks to wait, 0 when it does not say; undefined for one that a repetition cannot mend. */
 function askedWait(error: unknown): number | undefined {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return typeof cause === "object" && cause !== null && "waitMs" in cause && typeof cause.waitMs === "number" ? cause.waitMs : undefined;
+  if (!(error instanceof HoldfastError) || error.failure.retry === "terminal") return undefined;
+  return error.cause instanceof AskedWait ? error.cause.ms : 0;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

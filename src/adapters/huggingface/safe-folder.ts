@@ -20,8 +20,7 @@ export async function openSafeFolder(root: string, levels: readonly string[], ma
   try {
     let folder = await openFolder(root, constants.O_DIRECTORY);
     for (const level of levels) {
-      const next = openLevel(folder, level, make).finally(() => folder.close());
-      folder = await next;
+      folder = await openLevel(folder, level, make);
     }
     return folder;
   } catch (error) {
@@ -33,14 +32,23 @@ export async function openSafeFolder(root: string, levels: readonly string[], ma
   }
 }
 
+/** Opens the next level and closes the one above it. */
 async function openLevel(folder: SafeFolder, name: string, make: "make" | "find"): Promise<SafeFolder> {
   const path = folder.at(name);
-  if (make === "make") {
-    await mkdir(path).catch((error: unknown) => {
-      if (errnoOf(error) !== "EEXIST") throw error;
-    });
+  try {
+    if (make === "make") await makeFolder(path);
+    return await openFolder(path, constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } finally {
+    await folder.close();
   }
-  return openFolder(path, constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
 }
 
 async function openFolder(path: string, flags: number): Promise<SafeFolder> {

@@ -7,8 +7,8 @@ const marker = ".huggingface-shared-blobs";
 const referenceLine = /^(?:models|datasets|spaces|kernels)--[^/\\]+\/blobs\/[^/\\]+$/;
 
 /**
- * Removes a payload of the shared store when no link listed in its manifest leads to it any more, and returns the bytes freed. A store without marker,
- * a manifest that is missing or cannot be read, or a link that cannot be looked at: nothing is deleted.
+ * Removes a payload of the shared store when no link listed in its manifest leads to it any more, and returns the bytes freed. A store without
+ * marker, a manifest that is missing or cannot be read, or a link that cannot be looked at: nothing is deleted.
  */
 export async function sweepSharedBlob(cache: string, xetHash: string): Promise<number> {
   if ((await readText(join(cache, sharedBlobs, marker))) !== "1\n") return 0;
@@ -16,7 +16,7 @@ export async function sweepSharedBlob(cache: string, xetHash: string): Promise<n
   if ((await isReferenced(cache, xetHash)) !== false) return 0;
   const found = await unlessAbsent(lstat(payload));
   if (found?.isFile() !== true) return 0;
-  // The Python client guards this with a lock that Node cannot take. Out of its sight, nothing new can be linked to it; what was linked just before is seen now.
+  // The Python client guards this with a lock that Node cannot take. Out of sight, nothing new is linked to it; what was linked just before is seen.
   const aside = join(dirname(payload), `.${xetHash}.holdfast-removed`);
   await rename(payload, aside);
   if ((await isReferenced(cache, xetHash)) !== false) {

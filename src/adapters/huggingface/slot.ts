@@ -7,7 +7,7 @@ export interface Slot {
   readonly final: string;
   /** Folder of the part, relative to the root, level by level; on the same file system as `final`. */
   readonly partFolder: readonly string[];
-  /** The same for the same bytes in every run, so that a later run goes on where this one ended. Not `.incomplete`: the Python client deletes those. */
+  /** The same for the same bytes in every run, so that a later run goes on where this one ended. The Python client deletes `.incomplete` files. */
   readonly partName: string;
   /** Permissions of the finished file. */
   readonly mode: number;

@@ -28,8 +28,8 @@ const parallelHeaders = 4;
 const unknownFacts: ModelFacts = { capabilities: {} };
 
 /**
- * Facts of every snapshot. A commit never changes, so its headers are read once and remembered by commit and files; without a memory they are read only
- * when bytes are looked at anyway.
+ * Facts of every snapshot. A commit never changes, so its headers are read once and remembered by commit and files; without a memory they are read
+ * only when bytes are looked at anyway.
  */
 export async function readFacts(snapshots: readonly ScannedSnapshot[], options: FactsOptions): Promise<readonly SnapshotFacts[]> {
   const { headers, memory, level, signal } = options;
@@ -41,8 +41,7 @@ export async function readFacts(snapshots: readonly ScannedSnapshot[], options: 
     const key = keys[index] ?? "";
     const known = decodeFacts(remembered.get(key));
     if (known !== undefined) return { facts: known, warnings: [] };
-    const present = snapshot.files.filter((file) => file.file !== undefined).map((file) => file.path);
-    const finding = await inspectFolder(headers, snapshot, present, signal);
+    const finding = await inspectSnapshot(headers, snapshot, signal);
     if (finding.state === "malformed") return { facts: unknownFacts, warnings: [`${snapshot.ref}: ${finding.failure.message}`] };
     const found = finding.state === "understood" ? finding.facts : unknownFacts;
     learned.set(key, canonicalJson(found));
@@ -53,9 +52,10 @@ export async function readFacts(snapshots: readonly ScannedSnapshot[], options: 
 }
 
 /** Headers that cannot be read cost the facts, not the listing. */
-async function inspectFolder(headers: ModelHeaders, { folder }: ScannedSnapshot, files: readonly string[], signal: AbortSignal): Promise<HeaderFinding> {
+async function inspectSnapshot(headers: ModelHeaders, { folder, files }: ScannedSnapshot, signal: AbortSignal): Promise<HeaderFinding> {
+  const present = files.filter((file) => file.file !== undefined).map((file) => file.path);
   try {
-    return await headers.inspectFolder(folder, files, signal);
+    return await headers.inspectFolder(folder, present, signal);
   } catch (error) {
     signal.throwIfAborted();
     return { state: "malformed", failure: toFailure(error) };

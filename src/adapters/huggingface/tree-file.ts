@@ -1,6 +1,7 @@
 import { isSha256 } from "../../domain/digest.ts";
 import { compareText } from "../../domain/diagnostic.ts";
 import { fieldsOf, isSize, type HubFile } from "./hub-decode.ts";
+import { isCommit } from "./hub-id.ts";
 
 /** Size of the largest list that is read. */
 export const treeFileLimit = 64 * 1024 * 1024;
@@ -40,16 +41,13 @@ export function decodeTreeFile(text: string): readonly HubFile[] | undefined {
 }
 
 function decodeEntry(path: string, entry: Readonly<Record<string, unknown>> | undefined): HubFile | undefined {
-  const size = entry?.["lfs_size"] ?? entry?.["size"];
-  const { blob_id: blobId, lfs_sha256: sha256, xet_hash: xetHash } = entry ?? {};
-  if (!isSize(size) || typeof blobId !== "string" || !/^[0-9a-f]{40}$/.test(blobId)) return undefined;
-  return {
-    path,
-    size,
-    blobId,
-    ...(typeof sha256 === "string" && isSha256(sha256) ? { sha256 } : {}),
-    ...(typeof xetHash === "string" && isSha256(xetHash) ? { xetHash } : {}),
-  };
+  const { size, blob_id: blobId, lfs_sha256: sha256, xet_hash: xetHash } = entry ?? {};
+  if (!isSize(size) || !isHash(blobId, isCommit)) return undefined;
+  return { path, size, blobId, ...(isHash(sha256, isSha256) ? { sha256 } : {}), ...(isHash(xetHash, isSha256) ? { xetHash } : {}) };
+}
+
+function isHash(value: unknown, fits: (text: string) => boolean): value is string {
+  return typeof value === "string" && fits(value);
 }
 
 function parse(text: string): unknown {

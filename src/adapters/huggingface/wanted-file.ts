@@ -39,12 +39,13 @@ export function agrees(request: HubPull, listing: readonly HubFile[]): boolean {
 }
 
 function conflictOf(file: UpstreamFile, offer: HubFile): string | undefined {
-  if (offer.size !== file.size) return `planned with ${file.size} bytes, the hub lists ${offer.size} at the same commit`;
-  if (offer.sha256 !== undefined && file.sha256 !== undefined && offer.sha256 !== file.sha256) {
-    return `planned with SHA-256 ${file.sha256}, the hub lists ${offer.sha256} at the same commit`;
-  }
-  if (file.blobId !== undefined && offer.blobId !== file.blobId) return `planned with Git id ${file.blobId}, the hub lists ${offer.blobId} at the same commit`;
-  return undefined;
+  const pairs = [
+    ["size", file.size, offer.size],
+    ["SHA-256", file.sha256, offer.sha256],
+    ["Git id", file.blobId, offer.blobId],
+  ] as const;
+  const different = pairs.find(([, planned, listed]) => planned !== undefined && listed !== undefined && planned !== listed);
+  return different === undefined ? undefined : `planned with ${different[0]} ${different[1]}, the hub lists ${different[2]} at the same commit`;
 }
 
 function listedFile(file: UpstreamFile, offer: HubFile): WantedFile {

@@ -49,8 +49,8 @@ export function createHubWriter(options: HubWriterOptions): ModelWriter {
   return {
     store: options.store,
     concurrency: 2,
-    pull: (request, context) => cancellable(context, () => pull(options, settings, request, new Set(), context)),
-    repair: (request, context) => cancellable(context, () => pull(options, settings, request, new Set(request.bad), context)),
+    pull: (request, context) => cancellable(context, () => pull(options, settings, { request, distrusted: new Set() }, context)),
+    repair: (request, context) => cancellable(context, () => pull(options, settings, { request, distrusted: new Set(request.bad) }, context)),
     tag: (request) => Promise.reject(failed("unsupported", `${options.store} has no names to give: ${request.from} cannot be tagged ${request.to}`)),
     remove: (request, context) =>
       cancellable(context, async () => {
@@ -84,11 +84,18 @@ const offlineClient: PullSettings["client"] = {
   open: ({ repo }) => refuseOffline(repo),
 };
 
-async function pull(options: HubWriterOptions, settings: PullSettings, request: PullRequest | RepairRequest, distrusted: ReadonlySet<string>, context: WriteContext): Promise<Holding> {
+interface Order {
+  readonly request: PullRequest | RepairRequest;
+  /** Paths that are read again, however recently they were proven. */
+  readonly distrusted: ReadonlySet<string>;
+}
+
+async function pull(options: HubWriterOptions, settings: PullSettings, { request, distrusted }: Order, context: WriteContext): Promise<Holding> {
   if (request.kind !== "huggingface") throw failed("unsupported", `${options.store} holds no Ollama models`);
-  const { dir, repo, commit } = request;
-  if ((request.layout === "dir") !== (options.store === "directory")) throw failed("invalid-input", `${repo} is planned with the layout ${request.layout}, which ${options.store} does not have`);
-  if (request.layout === "dir") {
+  const { dir, repo, commit, layout } = request;
+  const fits = (layout === "dir") === (options.store === "directory");
+  if (!fits) throw failed("invalid-input", `${repo} is planned with the layout ${layout} for ${options.store}`);
+  if (layout === "dir") {
     if (dir === undefined) throw failed("invalid-input", `${repo} is planned without a folder`);
     const hashes = await pullToFolder({ dir, request, distrusted, context }, settings);
     return provenHolding(options, dir, hashes, context);
@@ -98,7 +105,8 @@ async function pull(options: HubWriterOptions, settings: PullSettings, request: 
 }
 
 /** What is there now, with the hashes that were computed on the way; only files that nobody asked for are read for this. */
-async function provenHolding({ reader, hasher }: HubWriterOptions, ref: string, hashes: ReadonlyMap<string, Sha256>, context: WriteContext): Promise<Holding> {
+async function provenHolding(options: HubWriterOptions, ref: string, hashes: ReadonlyMap<string, Sha256>, context: WriteContext): Promise<Holding> {
+  const { reader, hasher } = options;
   const found = await reader.inspect(ref, "presence", context.signal);
   if (found === undefined) throw failed("integrity", `${ref} vanished while it was written`, { retry: "transient" });
   if ("failure" in found) throw new HoldfastError(found.failure);
@@ -106,13 +114,17 @@ async function provenHolding({ reader, hasher }: HubWriterOptions, ref: string, 
   const artifacts: ObservedArtifact[] = [];
   for (const artifact of found.artifacts) {
     const sha256 = hashes.get(artifact.path);
-    if (artifact.found.state === "present" && sha256 !== undefined) artifacts.push({ ...artifact, found: { state: "present", level: "full", sha256, verifiedAt } });
-    else if (sha256 !== undefined) throw failed("integrity", `${artifact.path} of ${ref} was changed while it was written`, { retry: "transient" });
-    else artifacts.push(await readArtifact(artifact, found, hasher, context));
+    if (sha256 === undefined) artifacts.push(await readArtifact(artifact, found, hasher, context));
+    else if (artifact.found.state !== "present") throw changed(artifact.path, ref);
+    else artifacts.push({ ...artifact, found: { state: "present", level: "full", sha256, verifiedAt } });
   }
   const lost = [...hashes.keys()].find((path) => !artifacts.some((artifact) => artifact.path === path));
-  if (lost !== undefined) throw failed("integrity", `${lost} of ${ref} vanished while it was written`, { retry: "transient" });
+  if (lost !== undefined) throw changed(lost, ref);
   return { ...found, artifacts };
+}
+
+function changed(path: string, ref: string): HoldfastError {
+  return failed("integrity", `${path} of ${ref} was changed while it was written`, { retry: "transient" });
 }
 
 async function readArtifact(artifact: ObservedArtifact, holding: Holding, hasher: FileHasher, { signal }: WriteContext): Promise<ObservedArtifact> {

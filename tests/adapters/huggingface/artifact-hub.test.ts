@@ -18,11 +18,13 @@ beforeEach(async () => {
 });
 afterEach(() => hub.close());
 
-function ask(query: Partial<HubSource> & { readonly commit?: string } = {}, options: Partial<ArtifactHubOptions> = {}, signal = new AbortController().signal): Promise<Upstream> {
-  const { commit, ...source } = query;
+type Query = Partial<HubSource> & Pick<UpstreamQuery, "commit" | "hashAll">;
+
+function ask(query: Query = {}, options: Partial<ArtifactHubOptions> = {}, signal = new AbortController().signal): Promise<Upstream> {
+  const { commit, hashAll, ...source } = query;
   const asked: HubSource = { kind: "huggingface", repo: "org/model", revision: "main", include: [], exclude: [], layout: "cache", ...source };
   const adapter = createHubArtifactHub({ endpoint: hub.endpoint, offline: false, retry: quickRetry, ...options });
-  return adapter.resolve({ source: asked, ...(commit === undefined ? {} : { commit }) }, signal);
+  return adapter.resolve({ source: asked, ...(commit === undefined ? {} : { commit }), ...(hashAll === undefined ? {} : { hashAll }) }, signal);
 }
 
 async function failureOf(answer: Promise<Upstream>): Promise<Extract<Upstream, { state: "failed" }>["failure"]> {
@@ -49,6 +51,19 @@ describe("resolving a revision", () => {
     const upstream = await ask({ commit: old.commit });
     expect(upstream).toMatchObject({ state: "resolved", commit: old.commit });
     expect(pathsOf(upstream)).toEqual(["config.json", "weights.bin"]);
+  });
+
+  it("reads small files once for their SHA-256 when a lock needs it, and only those", async () => {
+    hub.switches.cutAfter.set("README.md", [2]);
+    const upstream = await ask({ hashAll: true });
+    if (upstream.state !== "resolved") throw new Error(upstream.failure.message);
+    expect(Object.fromEntries(upstream.files.map((file) => [file.path, file.sha256]))).toEqual(Object.fromEntries(model.files.map((file) => [file.path, file.sha256])));
+    expect(hub.sent()).toEqual(model.files.filter((file) => !file.lfs).map((file) => file.path).toSorted());
+  });
+
+  it.each(["wrongBytes", "short", "endless"] as const)("learns nothing from small files that are not what is listed (%s)", async (lie) => {
+    hub.switches[lie].add("README.md");
+    expect(await failureOf(ask({ hashAll: true }))).toMatchObject({ code: "integrity" });
   });
 
   it("keeps the files that the patterns select, `*` across folders", async () => {
