@@ -8,7 +8,7 @@ import { sameRef } from "../domain/placement.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import type { ModelReader, ModelWriter, WriteContext } from "../ports/model-store.ts";
 import { formatBytes } from "../report/quantities.ts";
-import type { ExecuteContext } from "./execute.ts";
+import type { ExecuteContext } from "./execute-context.ts";
 
 /** What an action achieved: a line for people and what must be remembered. */
 interface Applied {

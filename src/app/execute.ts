@@ -1,23 +1,8 @@
 import type { Action, Outcome, Plan } from "../domain/action.ts";
 import { failed, toFailure } from "../domain/failure.ts";
-import type { Memory } from "../domain/inventory.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { ProgressSink } from "../ports/progress.ts";
-import type { StateStore } from "../ports/state-store.ts";
 import { applyAction } from "./apply-action.ts";
 import { checkPreconditions } from "./check-preconditions.ts";
-import type { Connections } from "./host.ts";
-
-/** What the executor is given beside the plan. */
-export interface ExecuteContext {
-  readonly connections: Connections;
-  readonly state: StateStore;
-  readonly memory: Memory;
-  readonly clock: Clock;
-  readonly progress: ProgressSink;
-  readonly concurrency: number;
-  readonly signal: AbortSignal;
-}
+import type { ExecuteContext } from "./execute-context.ts";
 
 /**
  * Runs a plan: each action after what it depends on, bounded in parallel, never more at once on a store than its writer allows. A failure stops what

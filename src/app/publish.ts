@@ -3,7 +3,7 @@ import type { DriftReport } from "../domain/drift.ts";
 import { compareText, type Diagnostic } from "../domain/diagnostic.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { decodeRegistry } from "../registry/legacy.ts";
-import { projectRegistry } from "../registry/project.ts";
+import { projectRegistry, type Projection } from "../registry/project.ts";
 import { buildDriftReport } from "../report/drift-report.ts";
 import { renderDriftMarkdown } from "../report/drift-markdown.ts";
 import type { Host } from "./host.ts";
@@ -43,13 +43,13 @@ export async function publish(host: Host, view: Preview): Promise<Publication> {
   return { files, report, findings: registry.findings };
 }
 
-async function projectFiles(host: Host, view: Preview): Promise<ReturnType<typeof projectRegistry>> {
+async function projectFiles(host: Host, view: Preview): Promise<Projection> {
   const { project, observed, memory } = view;
-  const foreign = project.curated === undefined ? undefined : decodeRegistry(project.curated.text, project.curated.path);
+  const foreign = project.curated === undefined ? undefined : decodeRegistry(project.curated.text, project.curated.path, "curated");
   const path = join(host.paths.registry, registryFiles.discovered);
   const before = await host.outputs.read(path);
   const previous = before === undefined ? undefined : decodeRegistry(before, path);
-  return projectRegistry({
+  const projection = projectRegistry({
     desired: project.desired,
     lock: project.lock,
     observed,
@@ -58,6 +58,7 @@ async function projectFiles(host: Host, view: Preview): Promise<ReturnType<typeo
     ...(foreign === undefined ? {} : { curated: foreign }),
     ...(previous === undefined ? {} : { previous: { discovered: previous.entries } }),
   });
+  return { ...projection, findings: [...(foreign?.findings ?? []), ...(previous?.findings ?? []), ...projection.findings] };
 }
 
 /** The drift report of a view. */

@@ -55,7 +55,7 @@ export function sameRef(store: StoreId, a: string, b: string): boolean {
  */
 export function findHolding(model: Model, placement: Extract<Placement, { kind: "stored" }>, holdings: readonly Holding[], memory: Memory): Holding | undefined {
   const { store, ref } = placement;
-  if (ref !== undefined) return holdings.find((holding) => sameRef(store, holding.ref, ref));
+  if (ref !== undefined) return holdings.find((holding) => holding.ref === ref) ?? holdings.find((holding) => sameRef(store, holding.ref, ref));
   if (model.source.kind !== "huggingface") return undefined;
   const { repo, revision } = model.source;
   const candidates = holdings.filter((holding) => holding.ref.startsWith(`${repo}@`));

@@ -14,6 +14,7 @@ import { createClock } from "../adapters/system/clock.ts";
 import type { FileHasher } from "../ports/file-hasher.ts";
 import type { OutputFiles } from "../ports/output-files.ts";
 import { assignName } from "../registry/assign-name.ts";
+import { curatedInput } from "../registry/curated-input.ts";
 import type { Settings } from "../settings.ts";
 
 /** A host and the way to let go of what it opened. */
@@ -57,7 +58,7 @@ export async function createHost(settings: Settings, facts: HostFacts): Promise<
     planDefaults: { prune: { ...prune, confirmedDeletions: 0, allowEmpty: false }, unmanaged: settings.unmanaged, replace: [], only: [], acceptLoss: false },
     includeTesting: settings.includeTestModels,
     concurrency: settings.concurrency.downloads,
-    project: createProjectSource({ root: paths.root, manifestsDir: paths.manifests, policiesDir: paths.policies, lockFile: paths.lock, curatedFile: join(paths.registry, registryFiles.curated) }),
+    project: createProjectSource({ root: paths.root, manifestsDir: paths.manifests, policiesDir: paths.policies, lockFile: paths.lock, curatedFile: join(paths.registry, registryFiles.curated), curatedInput }),
     state: stateStore,
     lock: createInstanceLock({ directory: paths.state }),
     outputs: createOutputs(settings),

@@ -1,5 +1,6 @@
 import { reconcile, type PassResult } from "../../app/reconcile.ts";
 import { renderApplyText } from "../../report/apply-text.ts";
+import { plainText } from "../../report/escape.ts";
 import { renderPlanText } from "../../report/plan-text.ts";
 import { renderPlanMarkdown } from "../../report/plan-markdown.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs, type OutputRequest } from "../outputs.ts";
@@ -42,6 +43,7 @@ interface Shown {
 /** Writes what a pass did, in the requested formats. */
 export function showResult(session: Session, result: PassResult, { outputs, host, root }: Shown): void {
   const { before, outcomes, publication } = result;
+  for (const finding of publication.findings.filter((each) => each.severity !== "note")) session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
   writeOutputs(outputs, {
     text: () => {
       const written = publication.files.filter((file) => file.state === "written").map((file) => relative(root, file.path) || file.path);
