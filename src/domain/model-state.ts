@@ -1,0 +1,106 @@
+import type { Holding, LoadedModel, Observation } from "./observed.ts";
+import type { Instant, Milliseconds } from "./resource.ts";
+
+/** A model in the memory of its server. Sizes in bytes. */
+export interface Loaded {
+  readonly sizeVram: number;
+  readonly expiresAt?: Instant;
+  /** Tokens it was loaded with. */
+  readonly contextLength?: number;
+  /** The server still runs an earlier content of this name. */
+  readonly stale: boolean;
+}
+
+/** Where a model is between the registry and memory (requirements 3.1). Nothing observed is no state of its own: the last known one stays. */
+export type ModelState =
+  | { readonly state: "not-present" }
+  | { readonly state: "pulling" }
+  | { readonly state: "available" }
+  | { readonly state: "loading" }
+  | ({ readonly state: "loaded" } & Loaded)
+  /** Left by the next successful observation. */
+  | { readonly state: "error"; readonly during: "pulling" | "loading"; readonly reason: string };
+
+/** One model with its state and when it was last in use. */
+export interface ModelStatusRecord {
+  readonly name: string;
+  readonly now: ModelState;
+  /** Bytes. */
+  readonly sizeBytes?: number;
+  /** Kept when the state changes. */
+  readonly lastUsed?: Instant;
+}
+
+/** What can happen to a model between two looks at its server. */
+export type ModelEvent =
+  | { readonly kind: "pull-started" }
+  | { readonly kind: "pull-ended" }
+  | { readonly kind: "load-started" }
+  | { readonly kind: "used"; readonly at: Instant }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What one look says about a model: what its store holds, that it holds nothing, or nothing at all. */
+export type Sight = { readonly seen: "present"; readonly holding: Holding } | { readonly seen: "absent" } | { readonly seen: "nothing" };
+
+/** The state after an event; events that make no sense where a model is change nothing. */
+export function afterEvent(record: ModelStatusRecord, event: ModelEvent): ModelStatusRecord {
+  const { now } = record;
+  switch (event.kind) {
+    case "pull-started":
+      return now.state === "not-present" || now.state === "error" || now.state === "available" ? { ...record, now: { state: "pulling" } } : record;
+    case "pull-ended":
+      return now.state === "pulling" ? { ...record, now: { state: "available" } } : record;
+    case "load-started":
+      return now.state === "available" || (now.state === "error" && now.during === "loading") ? { ...record, now: { state: "loading" } } : record;
+    case "used":
+      return now.state === "not-present" || now.state === "pulling" ? record : { ...record, lastUsed: latest(record.lastUsed, event.at) };
+    case "failed":
+      return now.state === "pulling" || now.state === "loading" ? { ...record, now: { state: "error", during: now.state, reason: event.reason } } : record;
+  }
+}
+
+/** The state after a look at the server. Work under way is not forgotten: a pull ends when its model is there, a load when it is in memory. */
+export function afterSight(record: ModelStatusRecord, sight: Sight, at: Instant): ModelStatusRecord {
+  if (sight.seen === "nothing") return record;
+  if (sight.seen === "absent") {
+    const { sizeBytes: _gone, ...rest } = record;
+    return record.now.state === "pulling" ? record : { ...rest, now: { state: "not-present" } };
+  }
+  const { holding } = sight;
+  const sizeBytes = holding.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);
+  if (holding.loaded !== undefined) return { ...record, sizeBytes, now: { state: "loaded", ...loadedOf(holding, holding.loaded) }, lastUsed: latest(record.lastUsed, at) };
+  // A model that is pulled again stays listed with its earlier content until the new one is complete.
+  const busy = record.now.state === "loading" || (record.now.state === "pulling" && record.sizeBytes !== undefined);
+  return { ...record, sizeBytes, now: busy ? record.now : { state: "available" } };
+}
+
+function loadedOf(holding: Holding, loaded: LoadedModel): Loaded {
+  const { sizeVram, expiresAt, contextLength, digest } = loaded;
+  return {
+    sizeVram,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(contextLength === undefined ? {} : { contextLength }),
+    stale: digest !== undefined && holding.contentId !== undefined && digest !== holding.contentId,
+  };
+}
+
+function latest(a: Instant | undefined, b: Instant): Instant {
+  return a === undefined || a < b ? b : a;
+}
+
+/** What a look at a store says about one of its references; only a complete look proves absence. */
+export function sightOf(observation: Observation | undefined, find: (holdings: readonly Holding[]) => Holding | undefined): Sight {
+  if (observation?.state !== "observed") return { seen: "nothing" };
+  const holding = find(observation.holdings);
+  if (holding !== undefined) return { seen: "present", holding };
+  return observation.complete ? { seen: "absent" } : { seen: "nothing" };
+}
+
+/** Says for people what a model is doing, for example `loaded, 5.2 GB VRAM, for 4m`. The two formatters turn bytes and times into text. */
+export function describeState(state: ModelState, now: Instant, format: { readonly bytes: (bytes: number) => string; readonly duration: (ms: Milliseconds) => string }): string {
+  if (state.state === "error") return `error while ${state.during}: ${state.reason}`;
+  if (state.state !== "loaded") return state.state;
+  const left = state.expiresAt === undefined ? undefined : Date.parse(state.expiresAt) - Date.parse(now);
+  const parts = ["loaded", `${format.bytes(state.sizeVram)} VRAM`, ...(left === undefined || Number.isNaN(left) ? [] : [left > 0 ? `for ${format.duration(left)}` : "expiring"]), ...(state.stale ? ["runs an older content"] : [])];
+  return parts.join(", ");
+}
