@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
 
 /** How a child process ended, and what it said. */
 export interface Ended {
@@ -12,7 +13,7 @@ const quiet = "--disable-warning=ExperimentalWarning";
 
 /** Starts a TypeScript program of the tests with this Node. */
 export function startProgram(file: URL, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [quiet, file.pathname, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  return spawn(process.execPath, [quiet, fileURLToPath(file), ...args], { stdio: ["pipe", "pipe", "pipe"] });
 }
 
 /** Runs a TypeScript program under strace with system calls that fail or kill as told, for example `fsync:error=EIO:when=1`. */
@@ -21,7 +22,7 @@ export function runInjected(inject: string, file: URL, args: readonly string[]):
   const options = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", `inject=${inject}`];
   // strace counts calls per thread, so there must be only one for the file system.
   const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
-  return ended(spawn("strace", [...options, process.execPath, quiet, file.pathname, ...args], { env, stdio: ["ignore", "pipe", "pipe"] }));
+  return ended(spawn("strace", [...options, process.execPath, quiet, fileURLToPath(file), ...args], { env, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 /** Waits for the end of a child process. */

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmod, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createStateStore } from "../../../src/adapters/sqlite/state-store.ts";
 import { emptyMemory, type MemoryChange } from "../../../src/domain/inventory.ts";
@@ -72,7 +73,7 @@ describe("sqlite", () => {
   });
 
   it("shows no warning of its own and swallows nobody else's", async () => {
-    const program = new URL("./program.ts", import.meta.url).pathname;
+    const program = fileURLToPath(new URL("./program.ts", import.meta.url));
     const { status, stderr } = spawnSync(process.execPath, [program, "warn-and-load", await workspace()], { encoding: "utf8" });
     expect(status).toBe(0);
     expect(stderr).toContain("a warning of somebody else");
