@@ -107,7 +107,7 @@ export function tagging(scene: () => Scene, secondName: (ref: string) => string)
   });
 
   it("nothing that is not there", async () => {
-    const { fixture, first, signal } = scene();
+    const { first, signal } = scene();
     const { writer } = writable(scene());
     const request = { from: first.ref, to: secondName(first.ref), digest: "0".repeat(64) };
     expect(await failureOf(writer.tag(request, context(signal)))).toBe("not-found");

@@ -1,6 +1,6 @@
 /** Maps with at most `limit` calls under way; results in the order of the input. The first rejection ends it and no further call starts. */
 export async function mapBounded<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = new Array<R>(items.length);
+  const results: R[] = [];
   const queue = items.entries();
   let stopped = false;
   const work = async (): Promise<void> => {

@@ -69,17 +69,23 @@ function decoderBoundary(end: number, length: number): number {
 /** Offset just behind the first JSON value, or the length when there is no complete one. */
 function endOfJson(buffer: Buffer): number {
   let depth = 0;
-  let inString = false;
   for (let at = 0; at < buffer.length; at++) {
-    const byte = buffer[at];
-    if (inString) {
-      if (byte === 0x5c) at++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x7b || byte === 0x5b) depth++;
-    else if ((byte === 0x7d || byte === 0x5d) && --depth === 0) return at + 1;
+    const character = String.fromCharCode(buffer[at] ?? 0);
+    if (character === '"') at = endOfString(buffer, at);
+    if (character === "{" || character === "[") depth += 1;
+    if (character !== "}" && character !== "]") continue;
+    depth -= 1;
+    if (depth === 0) return at + 1;
   }
   return buffer.length;
+}
+
+/** Offset of the quote that ends the string which begins at `start`. */
+function endOfString(buffer: Buffer, start: number): number {
+  const [quote, backslash] = [0x22, 0x5c];
+  let at = start + 1;
+  while (at < buffer.length && buffer[at] !== quote) at += buffer[at] === backslash ? 2 : 1;
+  return at;
 }
 
 function decodeContent(json: string): ManifestContent {

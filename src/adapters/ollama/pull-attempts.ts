@@ -12,7 +12,7 @@ export interface PullTask {
   readonly model: string;
   readonly insecure: boolean;
   /** Bytes of all blobs, when known. */
-  readonly total?: number;
+  readonly total: number | undefined;
 }
 
 const progressPause = 250;

@@ -42,10 +42,10 @@ export async function pullPinned(side: WriterSide, name: OllamaName, { pin, pres
   const helper = `${server.host}/${helperNamespace}/${pin.digest.slice(0, 12)}:new`;
   try {
     await removeStaleHelpers(side, signal);
-    const fetched = await provePull(side, { model: helper, insecure: true, total }, { ref: helper, digest: pin.digest }, context);
+    const fetched = await provePull(side, { model: helper, insecure: true, total }, { ref: helper, digest: pin.digest, offered: manifest }, context);
     if (!isRunnable(fetched)) throw failed("unsupported", `the locked manifest of ${ref} has no weights: there is nothing to run in it`);
     await giveName(side, { ref, helper, present, pin }, signal);
-    const holding = await lookAtPulled(side, { ref, digest: pin.digest }, signal);
+    const holding = await lookAtPulled(side, { ref, digest: pin.digest, offered: manifest }, signal);
     const bad = badArtifacts(holding);
     if (bad.length > 0) throw badFiles(holding, bad);
     return holding;
@@ -64,7 +64,7 @@ interface Naming extends PinnedPull {
 async function giveName(side: WriterSide, { ref, helper, present, pin }: Naming, signal: AbortSignal): Promise<void> {
   if (present === undefined || present.contentId === pin.digest) return side.api.copy(helper, ref, signal);
   const replaced = helper.replace(/:new$/, ":old");
-  if (present.facts.remoteHost === undefined) await ensureUnloaded(side, { ref, contentId: present.contentId }, signal);
+  await ensureUnloaded(side, present, signal);
   try {
     await side.api.copy(ref, replaced, signal);
     await side.api.copy(helper, ref, signal);

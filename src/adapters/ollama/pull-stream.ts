@@ -61,7 +61,7 @@ async function* linesOf(stream: HttpStream, model: string, server: string): Asyn
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       if (rest.length > maxLine) throw failed("protocol", `the server ${server} sent a line of more than ${maxLine} bytes`);
-      for (const line of lines) if (line.trim() !== "") yield line;
+      yield* lines.filter((line) => line.trim() !== "");
     }
   } catch (error) {
     throw transportFailure(error, server, `pull model ${model}`);

@@ -25,15 +25,17 @@ export async function pullTag(side: WriterSide, name: OllamaName, wanted: TagPul
   const ref = canonicalOllamaName(name);
   const offered = await requireMeantOffer(side, name, wanted, signal);
   const need = offered && (await requireRoom(side, ref, offered, signal));
-  if (offered?.text !== undefined) await side.facts?.remember(manifestKind, new Map([[offered.digest, offered.text]]));
-  const isReplaced = present !== undefined && present.contentId !== (offered?.digest ?? digest);
-  if (isReplaced && present.facts.remoteHost === undefined) await ensureUnloaded(side, { ref, contentId: present.contentId }, signal);
-  const task: PullTask = { model: ref, insecure: side.insecure(name), ...(need === undefined ? {} : { total: need.total }) };
-  const expectation = { ref, ...(digest === undefined ? {} : { digest }), ...(offered === undefined ? {} : { offered }) };
-  const holding = await provePull(side, task, expectation, context);
+  await rememberManifest(side, offered);
+  if (present !== undefined && present.contentId !== (offered?.digest ?? digest)) await ensureUnloaded(side, present, signal);
+  const task: PullTask = { model: ref, insecure: side.insecure(name), total: need?.total };
+  const holding = await provePull(side, task, { ref, digest, offered }, context);
   if (isRunnable(holding)) return holding;
   if (present === undefined) await side.api.remove(ref, signal);
   throw notRunnable(ref);
+}
+
+async function rememberManifest({ facts }: WriterSide, offered: ManifestDocument | undefined): Promise<void> {
+  if (offered?.text !== undefined) await facts?.remember(manifestKind, new Map([[offered.digest, offered.text]]));
 }
 
 /**

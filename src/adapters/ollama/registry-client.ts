@@ -70,21 +70,27 @@ export function createRegistryClient({ insecure, timeoutMs = defaultTimeout, dis
   };
 }
 
-/** Follows redirects of metadata requests; credentials go to the first host only. A blob that is found elsewhere is found. */
+/** Follows redirects of metadata requests. A blob that is found elsewhere is found. */
 async function follow(line: HttpLine, question: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer> {
   let current = question;
   for (let hop = 0; ; hop++) {
     const answer = await line.ask(current, signal);
-    const { location } = answer.headers;
-    if (answer.status < 300 || answer.status >= 400 || location === undefined || question.method === "HEAD") return answer;
+    const isRedirect = answer.status >= 300 && answer.status < 400 && answer.headers["location"] !== undefined;
+    if (!isRedirect || question.method === "HEAD") return answer;
     if (hop === maxRedirects) throw failed("protocol", `${new URL(question.url).host} redirects without end`);
-    const next = new URL(location, current.url);
-    if (next.protocol !== "https:" && next.origin !== new URL(question.url).origin)
-      throw failed("protocol", `${new URL(question.url).host} redirects to ${next.host} over plain HTTP, which is not followed`);
-    const { authorization, ...open } = current.headers ?? {};
-    const sameHost = next.host === new URL(question.url).host;
-    current = { ...current, url: next.href, headers: sameHost && authorization !== undefined ? { ...open, authorization } : open };
+    current = { ...current, ...redirected(current, answer.headers["location"] ?? "", new URL(question.url)) };
   }
+}
+
+/** Where a redirect leads; credentials stay with the first host. */
+function redirected(current: HttpQuestion, location: string, first: URL): Pick<HttpQuestion, "url" | "headers"> {
+  const next = new URL(location, current.url);
+  if (next.protocol !== "https:" && next.origin !== first.origin) {
+    throw failed("protocol", `${first.host} redirects to ${next.host} over plain HTTP, which is not followed`);
+  }
+  const { authorization, ...open } = current.headers ?? {};
+  const isSameHost = next.host === first.host && authorization !== undefined;
+  return { url: next.href, headers: isSameHost ? { ...open, authorization } : open };
 }
 
 function notAManifest(document: ManifestDocument, name: OllamaName): HoldfastError {

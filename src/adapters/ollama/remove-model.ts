@@ -25,7 +25,7 @@ export async function removeModel(side: WriterSide, name: OllamaName, request: R
   if (seen === undefined) return { freedBytes: 0 };
   const holding = requireRemovable(side, seen, request);
   const quarantine = isReadable(side, holding) ? await keepFiles(side, holding, request, signal) : refuseQuarantine(side, holding, request);
-  if (holding.facts.remoteHost === undefined) await ensureUnloaded(side, { ref: holding.ref, contentId: holding.contentId }, signal);
+  await ensureUnloaded(side, holding, signal);
   await deleteName(side, holding.ref, signal);
   const freedBytes = await freedBy(side, holding, signal);
   return { freedBytes, ...(quarantine === undefined ? {} : { quarantine }) };

@@ -21,7 +21,7 @@ export async function repairModel(side: WriterSide, name: OllamaName, request: O
   const holding = seen !== undefined && "artifacts" in seen ? seen : undefined;
   await requireRefetchable(side, name, digests, signal);
   if (request.pin === undefined) await requireMeantOffer(side, name, { digest: request.digest, present: holding }, signal);
-  if (holding !== undefined && holding.facts.remoteHost === undefined) await ensureUnloaded(side, { ref, contentId: holding.contentId }, signal);
+  if (holding !== undefined) await ensureUnloaded(side, holding, signal);
   const isTornOnDisk = seen !== undefined && holding === undefined && side.directory !== undefined;
   if (isTornOnDisk || isReadable(side, holding)) await setAsideBadBlobs(side, ref, digests, signal);
   else await requireAbsentBlobs(side, name, digests, signal);

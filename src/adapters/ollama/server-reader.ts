@@ -44,8 +44,8 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   const read = async (request: ObserveRequest, signal: AbortSignal): Promise<Observation> => {
     const { listing, joined } = await look(request, signal);
     const [holdings, shown] = await Promise.all([
-      holdingsOf({ api, store, facts }, listing, joined, request, signal),
-      learnShowFacts(api, listing.models.values(), listing.version, facts, signal),
+      holdingsOf({ api, store, facts }, { listing, joined }, request, signal),
+      learnShowFacts(api, { models: listing.models.values(), version: listing.version }, facts, signal),
     ]);
     const complete = listing.oddities.length === 0 && !joined.contradiction;
     const warnings = [...listing.warnings, ...listing.oddities, ...joined.warnings, ...shown.warnings].toSorted(compareText);
@@ -79,15 +79,10 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
     const onDisk = joined.holdings.get(key);
     const listed = listing.models.get(key);
     const one = { ...listing, models: new Map(listed ? [[key, listed]] : []) };
-    const [found] = await holdingsOf(
-      { api, store, facts },
-      one,
-      { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) },
-      { level: "full" },
-      signal,
-    );
+    const narrowed = { listing: one, joined: { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) } };
+    const [found] = await holdingsOf({ api, store, facts }, narrowed, { level: "full" }, signal);
     if (found === undefined) return absent(ref, listing, joined);
-    const shown = await learnShowFacts(api, one.models.values(), listing.version, facts, signal);
+    const shown = await learnShowFacts(api, { models: one.models.values(), version: listing.version }, facts, signal);
     return withServerFacts(found, listing, shown.byDigest);
   };
 
@@ -112,8 +107,7 @@ interface RemoteSide {
 /** Holdings from disk where it is the server's, the rest as far as the server lets us see. */
 async function holdingsOf(
   side: RemoteSide,
-  listing: ServerListing,
-  joined: JoinedStore,
+  { listing, joined }: Awaited<ReturnType<typeof joinStore>>,
   request: ObserveRequest,
   signal: AbortSignal,
 ): Promise<readonly Holding[]> {

@@ -11,6 +11,12 @@ import type { ListedModel } from "./listing.ts";
 /** The part of the state store that readers of servers use. */
 export type FactMemory = Pick<StateStore, "remembered" | "remember">;
 
+/** Whose facts are wanted, and of which server version. */
+export interface ShowQuestion {
+  readonly models: Iterable<ListedModel>;
+  readonly version: string | undefined;
+}
+
 export interface ShowFacts {
   readonly byDigest: ReadonlyMap<string, ModelFacts>;
   readonly warnings: readonly string[];
@@ -35,13 +41,7 @@ type Remembered =
  * What `/api/show` says about each digest. It is asked once per digest and server version, because a newer server knows more about the same bytes;
  * everything else comes from memory.
  */
-export async function learnShowFacts(
-  api: OllamaApi,
-  models: Iterable<ListedModel>,
-  version: string | undefined,
-  memory: FactMemory,
-  signal: AbortSignal,
-): Promise<ShowFacts> {
+export async function learnShowFacts(api: OllamaApi, { models, version }: ShowQuestion, memory: FactMemory, signal: AbortSignal): Promise<ShowFacts> {
   const byDigest = new Map([...models].filter((model) => !model.stub).map((model) => [model.digest, model]));
   const texts = await memory.remembered(kind, [...byDigest.keys()]);
   const answers = new Map([...byDigest.keys()].map((digest) => [digest, recall(texts.get(digest), version)]));

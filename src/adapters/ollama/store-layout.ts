@@ -1,16 +1,10 @@
 import { join } from "node:path";
-import type { OllamaName } from "../../domain/ollama-name.ts";
 import type { ManifestLayer } from "./manifest-text.ts";
 
 /** Both folders in which manifests may lie; what is in the first wins. */
 export const manifestRoots = ["manifests-v2", "manifests"] as const;
 
 export type ManifestRoot = (typeof manifestRoots)[number];
-
-/** Names come from `readListedName` or `parseOllamaName`, which let no separator and no dot segment through. */
-export function manifestPath(directory: string, name: OllamaName): string {
-  return join(directory, "manifests", name.host, name.namespace, name.model, name.tag);
-}
 
 export function blobsFolder(directory: string): string {
   return join(directory, "blobs");

@@ -37,6 +37,7 @@ interface Candidate {
   readonly path: string;
 }
 
+const accessRemedy = "give this user read access to the models directory (group `ollama`)";
 const parallelReads = 48;
 /** A pull writes the manifest in place: an empty or half one may be whole a moment later. */
 const tornPause = 60;
@@ -127,39 +128,41 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 async function readCandidate(candidate: Candidate, signal: AbortSignal): Promise<StoredManifest | UnreadableManifest | undefined> {
   signal.throwIfAborted();
   const { ref, name, path } = candidate;
-  const unreadable = (code: FailureCode, problem: string, remedy: string): UnreadableManifest => ({
-    ref,
-    path,
-    failure: failed(code, `the manifest of ${ref} cannot be used: ${problem}`, { remedy }).failure,
-  });
   try {
-    const first = await readOnce(path);
-    const torn = typeof first === "object" && first.document.content.kind === "invalid";
-    if (torn) await sleep(tornPause, undefined, { signal });
-    const second = torn ? await readOnce(path) : first;
-    if (second === "folder") return undefined;
-    if (second === "odd") return unreadable("unsupported", "it is not a regular file, or larger than any manifest", `look at ${path}`);
-    const { document, modifiedAt } = second;
+    const found = await readTwice(path, signal);
+    if (found === "folder") return undefined;
+    if (found === "odd") return unreadable(candidate, "unsupported", "it is not a regular file, or larger than any manifest", `look at ${path}`);
+    const { document, modifiedAt } = found;
     const { content } = document;
-    if (content.kind === "list") return unreadable("unsupported", "it is a list of manifests, which this version cannot judge", "update Holdfast");
-    if (content.kind === "invalid") return unreadable("integrity", content.problem, `pull it again: ollama pull ${shortOllamaName(name)}`);
+    if (content.kind === "list")
+      return unreadable(candidate, "unsupported", "it is a list of manifests, which this version cannot judge", "update Holdfast");
+    if (content.kind === "invalid") return unreadable(candidate, "integrity", content.problem, `pull it again: ollama pull ${shortOllamaName(name)}`);
     return { ref, name, path, modifiedAt, document: { ...document, content } };
   } catch (error) {
     signal.throwIfAborted();
-    if (errnoOf(error) !== "ENOENT")
-      return unreadable(
-        "permission",
-        `${errnoOf(error) ?? String(error)} when reading ${path}`,
-        "give this user read access to the models directory (group `ollama`)",
-      );
-    if (await isLink(path))
-      return unreadable(
-        "not-found",
-        "it is a symbolic link to something that does not exist, which makes the server answer 500 to every listing",
-        `remove the link ${path}`,
-      );
-    return undefined;
+    return refused(candidate, error);
   }
+}
+
+function unreadable({ ref, path }: Candidate, code: FailureCode, problem: string, remedy: string): UnreadableManifest {
+  return { ref, path, failure: failed(code, `the manifest of ${ref} cannot be used: ${problem}`, { remedy }).failure };
+}
+
+/** What is gone by now was removed by somebody; what never opens is worth a word. */
+async function refused(candidate: Candidate, error: unknown): Promise<UnreadableManifest | undefined> {
+  const { path } = candidate;
+  if (errnoOf(error) !== "ENOENT")
+    return unreadable(candidate, "permission", `${errnoOf(error) ?? String(error)} when reading ${path}`, accessRemedy);
+  if (!(await isLink(path))) return undefined;
+  const problem = "it is a symbolic link to something that does not exist, which makes the server answer 500 to every listing";
+  return unreadable(candidate, "not-found", problem, `remove the link ${path}`);
+}
+
+async function readTwice(path: string, signal: AbortSignal): ReturnType<typeof readOnce> {
+  const first = await readOnce(path);
+  if (typeof first === "string" || first.document.content.kind !== "invalid") return first;
+  await sleep(tornPause, undefined, { signal });
+  return readOnce(path);
 }
 
 async function readOnce(path: string): Promise<{ readonly document: ManifestDocument; readonly modifiedAt: Instant } | "folder" | "odd"> {
@@ -182,7 +185,7 @@ function caseTwins(candidates: readonly Candidate[]): readonly string[] {
 
 function cannotRead(path: string, error: unknown): Error {
   return failed("permission", `could not read ${path}: ${errnoOf(error) ?? String(error)}`, {
-    remedy: "give this user read access to the models directory (group `ollama`)",
+    remedy: accessRemedy,
     cause: error,
   });
 }

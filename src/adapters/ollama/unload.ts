@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { failed } from "../../domain/failure.ts";
+import type { Holding } from "../../domain/observed.ts";
 import { decodeRunning } from "./listing.ts";
 import { nameKey } from "./names.ts";
 import type { WriterSide } from "./writer-side.ts";
@@ -7,17 +8,12 @@ import type { WriterSide } from "./writer-side.ts";
 const firstPause = 50;
 const longestPause = 1_000;
 
-interface Unloading {
-  readonly ref: string;
-  /** Digest of what the name means now; runners of an earlier content cannot be reached by name. */
-  readonly contentId: string | undefined;
-}
-
 /**
  * Gets a model out of memory and waits until it is. To be called before its weights are replaced or deleted: afterwards the name reaches other bytes
- * and the old runner stays (reference/ollama.md 2.10).
+ * and the old runner stays (reference/ollama.md 2.10); such a runner is not waited for. Stubs are never in memory: the call would go to their host.
  */
-export async function ensureUnloaded(side: WriterSide, { ref, contentId }: Unloading, signal: AbortSignal): Promise<void> {
+export async function ensureUnloaded(side: WriterSide, { ref, contentId, facts }: Holding, signal: AbortSignal): Promise<void> {
+  if (facts.remoteHost !== undefined) return;
   const isLoaded = async (): Promise<boolean> => {
     const loaded = decodeRunning(await side.api.running(signal)).get(nameKey(ref));
     return loaded !== undefined && (loaded.digest === undefined || contentId === undefined || loaded.digest === contentId);

@@ -8,9 +8,9 @@ import type { WriterSide } from "./writer-side.ts";
 /** What must be there after a pull. */
 export interface Expectation {
   readonly ref: string;
-  readonly digest?: string;
+  readonly digest: string | undefined;
   /** The manifest that was to be fetched; the same layers under another digest are the same model. */
-  readonly offered?: ManifestDocument;
+  readonly offered: ManifestDocument | undefined;
 }
 
 /** A fresh look at what a pull left, every byte read. Throws when it is not the model that was meant; bad files come back as artifact states. */
@@ -22,7 +22,8 @@ export async function lookAtPulled(side: WriterSide, { ref, digest, offered }: E
       remedy: "look at the log of the Ollama server",
     });
   if ("failure" in found) throw new HoldfastError(found.failure);
-  const isMeant = digest === undefined || found.contentId === digest || (offered?.digest === digest && hasLayersOf(found, offered));
+  const isMeant =
+    digest === undefined || found.contentId === digest || (offered !== undefined && offered.digest === digest && hasLayersOf(found, offered));
   if (isMeant) return found;
   throw failed("integrity", `${ref} has the manifest ${found.contentId} after the pull, not ${digest}: the tag has moved meanwhile`, {
     remedy: "look at what is offered now with `holdfast plan`, and accept it with `holdfast lock --update`",
