@@ -33,7 +33,13 @@ export async function benchmark({ quick }: BenchmarkOptions): Promise<BenchmarkR
     const two = compare("verify two files", both, 2 * size);
     const one = compare("verify one file", single, size);
     const parts = [one, memoryOf(folder, files), await lookAtMany(folder, quick ? 1_000 : 10_000)];
-    return { ...two, name: "verify", met: two.met && parts.every(({ met }) => met), notes: [`two files of ${size / mebibyte} MiB in the page cache`], parts };
+    return {
+      ...two,
+      name: "verify",
+      met: two.met && parts.every(({ met }) => met),
+      notes: [`two files of ${size / mebibyte} MiB in the page cache`],
+      parts,
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

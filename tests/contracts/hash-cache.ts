@@ -6,12 +6,21 @@ import type { FileIdentity, HashCache } from "../../src/ports/hash-cache.ts";
 export function describeHashCache(name: string, create: () => Promise<HashCache>): void {
   describe(`HashCache: ${name}`, () => {
     const at = "2026-11-21T10:00:00.000Z";
-    const file: FileIdentity = { device: "65024", inode: "18446744073709551615", size: 2 ** 40, mtimeNs: "1795254000123456789", ctimeNs: "1795254000123456790" };
+    const file: FileIdentity = {
+      device: "65024",
+      inode: "18446744073709551615",
+      size: 2 ** 40,
+      mtimeNs: "1795254000123456789",
+      ctimeNs: "1795254000123456790",
+    };
 
     it("answers in the order of the question, undefined where nothing is known", async () => {
       const cache = await create();
       const other = { ...file, inode: "7" };
-      cache.remember([{ file, sha256: "a".repeat(64), at }, { file: other, sha256: "b".repeat(64), at }]);
+      cache.remember([
+        { file, sha256: "a".repeat(64), at },
+        { file: other, sha256: "b".repeat(64), at },
+      ]);
       expect(cache.lookup([other, { ...file, inode: "8" }, file, other])).toEqual([
         { sha256: "b".repeat(64), at },
         undefined,

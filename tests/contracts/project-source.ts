@@ -8,7 +8,7 @@ export type ProjectContent = Readonly<Record<string, string | Uint8Array>>;
 const never = new AbortController().signal;
 const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
-/** What every ProjectSource must do; `create` makes a project with the folders `manifests` and `policies` and the files `holdfast.lock.yaml` and `curated.json`. */
+/** What every ProjectSource must do, over the folders and files `manifests`, `policies`, `holdfast.lock.yaml`, `curated.json`. */
 export function describeProjectSource(name: string, create: (content: ProjectContent) => Promise<ProjectSource>): void {
   const read = async (content: ProjectContent): Promise<ProjectFiles> => (await create({ "README.md": "x", ...content })).read(never);
   const codes = ({ problems }: ProjectFiles): readonly unknown[] => problems.map(({ severity, code, location }) => [severity, code, location]);
@@ -52,7 +52,13 @@ export function describeProjectSource(name: string, create: (content: ProjectCon
     });
 
     it("identifies the input by paths and bytes of exactly the files that were read", async () => {
-      const content = { "policies/p.yaml": "p", "manifests/b.yaml": "b", "manifests/a.yaml": "a", "holdfast.lock.yaml": "lock", "curated.json": "[]" };
+      const content = {
+        "policies/p.yaml": "p",
+        "manifests/b.yaml": "b",
+        "manifests/a.yaml": "a",
+        "holdfast.lock.yaml": "lock",
+        "curated.json": "[]",
+      };
       const { revision } = await read({ ...content, "elsewhere.yaml": "not read" });
       const lines = Object.entries(content).map(([path, text]) => `${path}\0${sha256(text)}\n`);
       expect(revision.digest).toBe(sha256(lines.toSorted().join("")));
@@ -60,14 +66,22 @@ export function describeProjectSource(name: string, create: (content: ProjectCon
 
     it("SEC-25 reports a file above 1 MiB instead of reading it, and reads the rest", async () => {
       const limit = 1024 * 1024;
-      const files = await read({ "manifests/a.yaml": "#".repeat(limit + 1), "manifests/b.yaml": "#".repeat(limit), "holdfast.lock.yaml": "#".repeat(2 * limit) });
+      const files = await read({
+        "manifests/a.yaml": "#".repeat(limit + 1),
+        "manifests/b.yaml": "#".repeat(limit),
+        "holdfast.lock.yaml": "#".repeat(2 * limit),
+      });
       expect(codes(files)).toEqual([["error", "file.too-large", { file: "manifests/a.yaml", line: 1, column: 1 }]]);
       expect(files.manifests.map(({ path }) => path)).toEqual(["manifests/b.yaml"]);
       expect(files.lock?.text).toHaveLength(2 * limit);
     });
 
     it("reports a file that is not UTF-8, manifest or lock", async () => {
-      const files = await read({ "manifests/a.yaml": new Uint8Array([0x61, 0xff]), "holdfast.lock.yaml": new Uint8Array([0xc3, 0x28]), "manifests/b.yaml": "b" });
+      const files = await read({
+        "manifests/a.yaml": new Uint8Array([0x61, 0xff]),
+        "holdfast.lock.yaml": new Uint8Array([0xc3, 0x28]),
+        "manifests/b.yaml": "b",
+      });
       expect(codes(files)).toEqual([
         ["error", "file.not-utf8", { file: "holdfast.lock.yaml", line: 1, column: 1 }],
         ["error", "file.not-utf8", { file: "manifests/a.yaml", line: 1, column: 1 }],

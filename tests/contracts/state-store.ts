@@ -63,10 +63,21 @@ export function describeStateStore(name: string, fixture: () => StateStoreFixtur
 
     it("remembers values by kind and key and returns only those that were asked for", async () => {
       const store = await track(fixture().fresh());
-      await store.remember("show", new Map([["sha256:a", `{"x":1}`], ["sha256:b", "2"]]));
+      await store.remember(
+        "show",
+        new Map([
+          ["sha256:a", `{"x":1}`],
+          ["sha256:b", "2"],
+        ]),
+      );
       await store.remember("probe", new Map([["sha256:a", "other"]]));
       await store.remember("show", new Map([["sha256:b", "3"]]));
-      expect(await store.remembered("show", ["sha256:b", "sha256:a", "sha256:c"])).toEqual(new Map([["sha256:a", `{"x":1}`], ["sha256:b", "3"]]));
+      expect(await store.remembered("show", ["sha256:b", "sha256:a", "sha256:c"])).toEqual(
+        new Map([
+          ["sha256:a", `{"x":1}`],
+          ["sha256:b", "3"],
+        ]),
+      );
       expect(await store.remembered("probe", ["sha256:b"])).toEqual(new Map());
     });
   });
@@ -99,7 +110,13 @@ const arbitraryChange: fc.Arbitrary<MemoryChange> = fc.oneof(
     kind: fc.constant("own" as const),
     item: fc
       .tuple(
-        fc.record({ ...place, origin: fc.constantFrom("pulled" as const, "adopted" as const), since: instant, sizeBytes: size, protect: fc.boolean() }),
+        fc.record({
+          ...place,
+          origin: fc.constantFrom("pulled" as const, "adopted" as const),
+          since: instant,
+          sizeBytes: size,
+          protect: fc.boolean(),
+        }),
         fc.record({ contentId: ref, contentDigest: digest, purgeAfter: fc.nat() }, optional),
       )
       .map(([required, extra]) => ({ ...required, ...extra })),
@@ -124,7 +141,12 @@ const arbitraryChange: fc.Arbitrary<MemoryChange> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("verified" as const),
-    verification: fc.record({ name, at: instant, level: fc.constantFrom("presence" as const, "stat" as const, "full" as const), contentDigest: digest }),
+    verification: fc.record({
+      name,
+      at: instant,
+      level: fc.constantFrom("presence" as const, "stat" as const, "full" as const),
+      contentDigest: digest,
+    }),
   }),
   fc.record({ kind: fc.constant("suspect" as const), suspicion: fc.record({ store, fingerprint: digest, firstSeen: instant }) }),
   fc.record({ kind: fc.constant("unsuspect" as const), store }),
@@ -132,7 +154,14 @@ const arbitraryChange: fc.Arbitrary<MemoryChange> = fc.oneof(
 
 /** The plain meaning of the changes: the last word on each thing counts. */
 function memoryAfter(changes: readonly MemoryChange[]): Memory {
-  const lists = { inventory: new Map(), deprecations: new Map(), discovered: new Map(), tombstones: new Map(), verifications: new Map(), suspicions: new Map() };
+  const lists = {
+    inventory: new Map(),
+    deprecations: new Map(),
+    discovered: new Map(),
+    tombstones: new Map(),
+    verifications: new Map(),
+    suspicions: new Map(),
+  };
   const key = (...parts: readonly string[]): string => JSON.stringify(parts);
   for (const change of changes) {
     if (change.kind === "own") lists.inventory.set(key(change.item.name, change.item.store, change.item.ref), change.item);
@@ -147,7 +176,9 @@ function memoryAfter(changes: readonly MemoryChange[]): Memory {
     if (change.kind === "unsuspect") lists.suspicions.delete(change.store);
   }
   const sorted = <T extends { readonly name?: string; readonly store?: string; readonly ref?: string }>(list: ReadonlyMap<string, T>): readonly T[] =>
-    [...list.values()].toSorted((a, b) => compareText(a.name ?? "", b.name ?? "") || compareText(a.store ?? "", b.store ?? "") || compareText(a.ref ?? "", b.ref ?? ""));
+    [...list.values()].toSorted(
+      (a, b) => compareText(a.name ?? "", b.name ?? "") || compareText(a.store ?? "", b.store ?? "") || compareText(a.ref ?? "", b.ref ?? ""),
+    );
   return {
     inventory: sorted(lists.inventory),
     deprecations: sorted(lists.deprecations),

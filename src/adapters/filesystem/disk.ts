@@ -30,7 +30,8 @@ export function createDisk({ quarantineRoot }: { readonly quarantineRoot: string
       return path;
     },
     freeBytes,
-    quarantine: (files, note, keep) => attempt(`could not put files into ${quarantineRoot}`, () => putAway({ root: quarantineRoot, files, note, keep })),
+    quarantine: (files, note, keep) =>
+      attempt(`could not put files into ${quarantineRoot}`, () => putAway({ root: quarantineRoot, files, note, keep })),
   };
 }
 

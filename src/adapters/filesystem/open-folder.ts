@@ -28,14 +28,16 @@ export async function openAnywhere(path: string): Promise<OpenFolder> {
 }
 
 /**
- * Opens a folder below a root one level at a time. Each level is created in, and looked up from, a folder that is already open and known to lie in the
- * root, so that swapping any part of the path for a link leads to `unsafe-path` and never to a write elsewhere.
+ * Opens a folder below a root one level at a time. Each level is created in, and looked up from, a folder that is already open and known to lie in
+ * the root, so that swapping any part of the path for a link leads to `unsafe-path` and never to a write elsewhere.
  */
 export async function openInside(root: string, path: string): Promise<OpenFolder> {
   let folder = await openAnywhere(root);
   try {
     const realRoot = await folder.realPath();
-    for (const name of relative(root, path).split(sep).filter((segment) => segment !== "")) {
+    for (const name of relative(root, path)
+      .split(sep)
+      .filter((segment) => segment !== "")) {
       const next = await openChild(folder, name);
       await folder.close();
       folder = next;

@@ -38,7 +38,10 @@ export async function putAway({ root, files, note, keep }: Quarantine): Promise<
 }
 
 function folderName(): string {
-  const time = new Date().toISOString().replaceAll(/[-:]/g, "").replace(/\.\d+Z$/, "Z");
+  const time = new Date()
+    .toISOString()
+    .replaceAll(/[-:]/g, "")
+    .replace(/\.\d+Z$/, "Z");
   return `${time}-${randomBytes(4).toString("hex")}`;
 }
 

@@ -103,7 +103,10 @@ function stateOf(result: HashedFile | undefined, file: FileToInspect | undefined
   if (result === undefined || file === undefined || result.state === "missing") return { state: "missing" };
   if (result.state === "refused") return { state: "unreadable", failure: unreadable(file.path, result.errno) };
   if (result.state === "changing") {
-    const conflict = failed("conflict", `${file.path} was being written while it was hashed`, { retry: "transient", remedy: "wait until it is complete" });
+    const conflict = failed("conflict", `${file.path} was being written while it was hashed`, {
+      retry: "transient",
+      remedy: "wait until it is complete",
+    });
     return { state: "unreadable", failure: conflict.failure };
   }
   const { size } = result.identity;

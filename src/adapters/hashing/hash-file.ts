@@ -19,8 +19,8 @@ export const tickMs = 25;
 const coarseTickMs = 2_100;
 
 /**
- * Hashes one file with reads as large as the buffer, and yields the bytes of each read so that the caller can count, pause or stop. A file that changes
- * meanwhile is hashed a second time.
+ * Hashes one file with reads as large as the buffer, and yields the bytes of each read so that the caller can count, pause or stop. A file that
+ * changes meanwhile is hashed a second time.
  */
 export function* hashFile(path: string, buffer: Buffer): Generator<number, HashedFile> {
   try {

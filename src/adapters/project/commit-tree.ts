@@ -48,6 +48,7 @@ export function isFile({ mode }: TreeEntry): boolean {
 function decodeEntry(record: string): TreeEntry {
   const match = /^(\d{6}) \w+ ([0-9a-f]{40,64})(?: +(\d+|-))?\t([^]+)$/.exec(record);
   const [, mode, id, size, path] = match ?? [];
-  if (mode === undefined || id === undefined || path === undefined) throw failed("protocol", `git listed something that is no entry: ${JSON.stringify(record)}`);
+  if (mode === undefined || id === undefined || path === undefined)
+    throw failed("protocol", `git listed something that is no entry: ${JSON.stringify(record)}`);
   return { path, mode, id, size: size === undefined || size === "-" ? undefined : Number(size) };
 }

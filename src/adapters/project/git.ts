@@ -49,7 +49,10 @@ export function refused(what: string, { stderr, exitCode }: GitAnswer): Holdfast
   return failed("unexpected", `${what}: git ended with ${exitCode}${line === "" ? "" : `, ${line}`}`);
 }
 
-function noAnswer(args: readonly string[], result: { readonly timedOut: boolean; readonly code?: string | undefined; readonly shortMessage?: string | undefined }): HoldfastError {
+function noAnswer(
+  args: readonly string[],
+  result: { readonly timedOut: boolean; readonly code?: string | undefined; readonly shortMessage?: string | undefined },
+): HoldfastError {
   const command = `git ${args[0] ?? ""}`;
   if (result.code === "ENOENT") return failed("unsupported", "git is not installed, or not on the PATH", { remedy: "install git" });
   if (result.timedOut) return failed("timeout", `${command} gave no answer within ${timeoutMs / 1000} s`, { retry: "transient" });

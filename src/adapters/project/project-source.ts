@@ -20,8 +20,8 @@ export interface ProjectOptions {
   /** Read this commit, branch or tag instead of the work tree. */
   readonly revision?: string;
   /**
-   * The part of a curated registry that Holdfast did not write, as a text that stays the same while only our part changes; undefined when there is none.
-   * What we write is output and must not move the revision. Without this, the whole file counts as input.
+   * The part of a curated registry that Holdfast did not write, as a text that stays the same while only our part changes; undefined when there is
+   * none. What we write is output and must not move the revision. Without this, the whole file counts as input.
    */
   readonly curatedInput?: (text: string) => string | undefined;
 }
@@ -56,7 +56,9 @@ type CuratedInput = (text: string) => string | undefined;
 async function readRevision({ root, realRoot, paths, signal }: Place, revision: string, curatedInput: CuratedInput): Promise<ProjectFiles> {
   const commit = await resolveCommit(realRoot, revision, signal);
   if (commit === undefined) {
-    throw failed("not-found", `there is no revision ${JSON.stringify(revision)} in ${root}`, { remedy: "fetch it, or name a commit, branch or tag that is here" });
+    throw failed("not-found", `there is no revision ${JSON.stringify(revision)} in ${root}`, {
+      remedy: "fetch it, or name a commit, branch or tag that is here",
+    });
   }
   const { files, digest } = inputOf(await readCommit(realRoot, commit, paths, signal), curatedInput);
   return { ...files, revision: { commit, dirty: false, digest } };

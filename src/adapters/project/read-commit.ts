@@ -52,7 +52,8 @@ function select(entries: readonly TreeEntry[], paths: ProjectPaths, problems: Di
 }
 
 function findingAbout(entry: TreeEntry, limit: number): Diagnostic | undefined {
-  if (!isFile(entry) || entry.size === undefined) return problem(entry.path, "file.not-regular", `${entry.path} is not a regular file in this commit`);
+  if (!isFile(entry) || entry.size === undefined)
+    return problem(entry.path, "file.not-regular", `${entry.path} is not a regular file in this commit`);
   return entry.size > limit ? tooLarge(entry.path, entry.size, limit) : undefined;
 }
 
@@ -87,7 +88,7 @@ async function readBlobs(root: string, entries: readonly TreeEntry[], signal: Ab
 /** `<id> SP <type> SP <size> LF <content> LF` for each blob, `<id> SP missing LF` for one that is not there. */
 function decodeBatch(output: Buffer): ReadonlyMap<string, Buffer> {
   const contents = new Map<string, Buffer>();
-  for (let start = 0; start < output.length; ) {
+  for (let start = 0; start < output.length;) {
     const end = output.indexOf("\n", start);
     const [id = "", type = "", size] = output.toString("utf8", start, end).split(" ");
     start = end + 1;

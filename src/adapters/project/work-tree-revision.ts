@@ -28,8 +28,8 @@ export async function findBase(root: string, paths: ProjectPaths, signal: AbortS
 }
 
 /**
- * True when the files that were read are not those of the commit. Contents are compared here, byte by byte through git's own names for them: `git status`
- * would run whatever filters the repository configures.
+ * True when the files that were read are not those of the commit. Contents are compared here, byte by byte through git's own names for them: `git
+ * status` would run whatever filters the repository configures.
  */
 export function isDirty(entries: readonly TreeEntry[], files: readonly ReadFile[], ignored: readonly string[]): boolean {
   const committed = new Map(entries.filter(isFile).map((entry) => [entry.path, entry]));

@@ -28,7 +28,9 @@ export function createHashCache(database: StateDatabase): HashCache {
       // A command that must not write goes without; the file is hashed again next time.
       if (entries.length === 0 || !database.writable) return;
       database.write("could not remember hashes", (open) => {
-        const statement = open.prepare("INSERT OR REPLACE INTO hashes (device, inode, size, mtimeNs, ctimeNs, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+        const statement = open.prepare(
+          "INSERT OR REPLACE INTO hashes (device, inode, size, mtimeNs, ctimeNs, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        );
         for (const { file, sha256, at } of entries) statement.run(file.device, file.inode, file.size, file.mtimeNs, file.ctimeNs, sha256, at);
       });
     },

@@ -13,8 +13,8 @@ import { isBusy, toStateFailure } from "./state-failure.ts";
 const namePatience = { attempts: 10, pauseMs: 20 };
 
 /**
- * One writer per state directory, by an exclusive lock that SQLite takes on a database of its own: the kernel releases it when the process dies, however
- * it dies. The lock file must never be opened by anything else in this process, because closing any descriptor of it would drop the lock.
+ * One writer per state directory, by an exclusive lock that SQLite takes on a database of its own: the kernel releases it when the process dies,
+ * however it dies. The lock file must never be opened by anything else in this process, because closing any descriptor of it would drop the lock.
  */
 export function createInstanceLock({ directory }: { readonly directory: string }): InstanceLock {
   const lockPath = join(directory, "lock.db");

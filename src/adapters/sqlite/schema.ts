@@ -28,16 +28,16 @@ const migrations: readonly string[] = [
     store TEXT NOT NULL PRIMARY KEY, fingerprint TEXT NOT NULL, firstSeen TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, startedAt TEXT NOT NULL, endedAt TEXT NOT NULL, command TEXT NOT NULL, revision TEXT NOT NULL,
-    planDigest TEXT, exitCode INTEGER NOT NULL, plan TEXT, outcomes TEXT
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, startedAt TEXT NOT NULL, endedAt TEXT NOT NULL, command TEXT NOT NULL,
+    revision TEXT NOT NULL, planDigest TEXT, exitCode INTEGER NOT NULL, plan TEXT, outcomes TEXT
   ) STRICT;
   CREATE TABLE remembered (
     kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (kind, key)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE hashes (
-    device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL, mtimeNs TEXT NOT NULL, ctimeNs TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (device, inode)
+    device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL, mtimeNs TEXT NOT NULL, ctimeNs TEXT NOT NULL, sha256 TEXT NOT NULL,
+    at TEXT NOT NULL, PRIMARY KEY (device, inode)
   ) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -60,7 +60,8 @@ function loadMemory(database: DatabaseSync): Memory {
       .all()
       .map(decode)
       .toSorted((a, b) => compareText(keyOf(a), keyOf(b)));
-  const place = ({ name, store, ref }: { readonly name: string; readonly store: string; readonly ref: string }): string => `${name}\0${store}\0${ref}`;
+  const place = ({ name, store, ref }: { readonly name: string; readonly store: string; readonly ref: string }): string =>
+    `${name}\0${store}\0${ref}`;
   return {
     inventory: all("inventory", rows.decodeInventoryItem, place),
     deprecations: all("deprecations", rows.decodeDeprecation, place),
@@ -74,19 +75,10 @@ function loadMemory(database: DatabaseSync): Memory {
 function insertRun(database: DatabaseSync, run: RunRecord): void {
   database
     .prepare(
-      "INSERT OR REPLACE INTO runs (id, startedAt, endedAt, command, revision, planDigest, exitCode, plan, outcomes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO runs (id, startedAt, endedAt, command, revision, planDigest, exitCode, plan, outcomes) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .run(
-      run.id,
-      run.startedAt,
-      run.endedAt,
-      run.command,
-      run.revision,
-      run.planDigest ?? null,
-      run.exitCode,
-      run.plan ?? null,
-      run.outcomes ?? null,
-    );
+    .run(run.id, run.startedAt, run.endedAt, run.command, run.revision, run.planDigest ?? null, run.exitCode, run.plan ?? null, run.outcomes ?? null);
   database.prepare("DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ?").run(keptRuns);
 }
 

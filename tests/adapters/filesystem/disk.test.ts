@@ -101,7 +101,10 @@ describe("failures", () => {
     const disk = createDisk({ quarantineRoot: join(root, "quarantine") });
     await mkdir(join(root, "folder"));
     const error: unknown = await disk.writeDurable(join(root, "folder"), "text").catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ failure: { code: "unexpected", message: expect.stringContaining(join(root, "folder")) }, cause: { code: "EISDIR" } });
+    expect(error).toMatchObject({
+      failure: { code: "unexpected", message: expect.stringContaining(join(root, "folder")) },
+      cause: { code: "EISDIR" },
+    });
     expect(await readdir(root)).toEqual(["folder"]);
     await expect(readFile(join(root, "quarantine"))).rejects.toMatchObject({ code: "ENOENT" });
   });

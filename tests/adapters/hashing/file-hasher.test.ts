@@ -41,7 +41,10 @@ describe("file hasher", () => {
     await symlink("circle", join(root, "circle"));
     await mkdir(join(root, "folder"));
     const files = ["file", "link", "absent", "file/below", "circle", "folder"].map((name) => ({ path: join(root, name) }));
-    const sized = [{ path: join(root, "file"), size: 4 }, { path: join(root, "file"), size: 5 }];
+    const sized = [
+      { path: join(root, "file"), size: 4 },
+      { path: join(root, "file"), size: 5 },
+    ];
     for (const level of ["presence", "stat", "full"] as const) {
       const known = level === "presence" ? { level } : { level, sha256: sha256(Buffer.from("1234")), verifiedAt: at };
       const there = { state: "present", ...known };
@@ -119,7 +122,10 @@ describe("file hasher", () => {
     const path = join(await workspace(), "file");
     await writeFile(path, "x");
     const [state] = await makeHasher().inspect([{ path }], "full", never, () => appendFileSync(path, "x"));
-    expect(state).toEqual({ state: "unreadable", failure: expect.objectContaining({ code: "conflict", retry: "transient", remedy: expect.any(String) }) });
+    expect(state).toEqual({
+      state: "unreadable",
+      failure: expect.objectContaining({ code: "conflict", retry: "transient", remedy: expect.any(String) }),
+    });
   });
 
   it("hashes what has the name in the end when the file is replaced meanwhile", async () => {
@@ -217,7 +223,9 @@ describe("file hasher", () => {
     for (const [index, path] of paths.entries()) await writeFile(path, Buffer.alloc(100 * mebibyte, index));
     const controller = new AbortController();
     const results = await Promise.allSettled(
-      paths.map((path, index) => hasher.inspect([{ path }], "full", index === 2 ? controller.signal : never, () => controller.abort(new Error("only this one")))),
+      paths.map((path, index) =>
+        hasher.inspect([{ path }], "full", index === 2 ? controller.signal : never, () => controller.abort(new Error("only this one"))),
+      ),
     );
     expect(results.map(({ status }, index) => (index === 2 ? "fulfilled" : status))).toEqual(Array(4).fill("fulfilled"));
     for (const [index, result] of results.entries()) {

@@ -40,9 +40,17 @@ describe("project source", () => {
   it("takes absolute paths and folders within folders apart", async () => {
     const root = await workspace();
     await fill(root, { "conf/a.yaml": "a", "conf/policies/p.yaml": "p", "conf/holdfast.lock.yaml": "l" });
-    const options = { manifestsDir: join(root, "conf"), policiesDir: join(root, "conf", "policies"), lockFile: join(root, "conf", "holdfast.lock.yaml") };
+    const options = {
+      manifestsDir: join(root, "conf"),
+      policiesDir: join(root, "conf", "policies"),
+      lockFile: join(root, "conf", "holdfast.lock.yaml"),
+    };
     const files = await sourceOf(root, options).read(never);
-    expect([paths(files), files.policies.map(({ path }) => path), files.lock?.path]).toEqual([["conf/a.yaml"], ["conf/policies/p.yaml"], "conf/holdfast.lock.yaml"]);
+    expect([paths(files), files.policies.map(({ path }) => path), files.lock?.path]).toEqual([
+      ["conf/a.yaml"],
+      ["conf/policies/p.yaml"],
+      "conf/holdfast.lock.yaml",
+    ]);
     const whole = await sourceOf(root, { ...options, manifestsDir: "." }).read(never);
     expect([paths(whole), whole.problems]).toEqual([["conf/a.yaml"], []]);
   });
@@ -76,7 +84,9 @@ describe("project source", () => {
 
   it("says that a project folder does not exist", async () => {
     const root = await workspace();
-    await expect(sourceOf(join(root, "absent")).read(never)).rejects.toMatchObject({ failure: { code: "not-found", message: expect.stringContaining("absent") } });
+    await expect(sourceOf(join(root, "absent")).read(never)).rejects.toMatchObject({
+      failure: { code: "not-found", message: expect.stringContaining("absent") },
+    });
   });
 
   it("follows links inside the project, once, and finds an end", async () => {

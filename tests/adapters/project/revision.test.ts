@@ -35,10 +35,13 @@ describe("revision of a work tree", () => {
 
   it.each<readonly [string, (root: string) => Promise<void>]>([
     ["a changed manifest", (root) => writeFile(join(root, "manifests/a.yaml"), "b\n")],
-    ["a changed manifest that is staged", async (root) => {
-      await writeFile(join(root, "manifests/a.yaml"), "b\n");
-      git(root, "add", "--all");
-    }],
+    [
+      "a changed manifest that is staged",
+      async (root) => {
+        await writeFile(join(root, "manifests/a.yaml"), "b\n");
+        git(root, "add", "--all");
+      },
+    ],
     ["an untracked manifest", (root) => writeFile(join(root, "manifests/new.yaml"), "n")],
     ["a deleted manifest", (root) => rm(join(root, "manifests/a.yaml"))],
     ["deleted manifests", (root) => rm(join(root, "manifests"), { recursive: true })],
@@ -105,12 +108,17 @@ describe("reading another revision", () => {
     expect(await sourceOf(root).read(never)).toMatchObject({ revision });
   });
 
-  it.each(["absent", "v1^{tree}", "--output=canary", "-h", "", "HEAD:manifests", "HEAD; touch canary", "../HEAD"])("SEC-17 refuses %j as a revision", async (revision) => {
-    const { root } = await twoCommits();
-    const before = await readdir(root);
-    await expect(sourceOf(root, { revision }).read(never)).rejects.toMatchObject({ failure: { code: expect.stringMatching(/not-found|unexpected/) } });
-    expect(await readdir(root)).toEqual(before);
-  });
+  it.each(["absent", "v1^{tree}", "--output=canary", "-h", "", "HEAD:manifests", "HEAD; touch canary", "../HEAD"])(
+    "SEC-17 refuses %j as a revision",
+    async (revision) => {
+      const { root } = await twoCommits();
+      const before = await readdir(root);
+      await expect(sourceOf(root, { revision }).read(never)).rejects.toMatchObject({
+        failure: { code: expect.stringMatching(/not-found|unexpected/) },
+      });
+      expect(await readdir(root)).toEqual(before);
+    },
+  );
 
   it("reports what is no file in that commit: links and submodules", async () => {
     const { root } = await twoCommits();
@@ -138,13 +146,28 @@ describe("git as a stranger", () => {
   it("SEC-19 runs nothing that a repository configures", async () => {
     const root = await workspace();
     git(root, "init", "--quiet");
-    await fill(root, { ...content, ".gitattributes": "*.yaml filter=evil diff=evil\n", ".gitmodules": `[submodule "m"]\n\tpath = m\n\turl = ext::sh -c touch%20canary\n` });
+    await fill(root, {
+      ...content,
+      ".gitattributes": "*.yaml filter=evil diff=evil\n",
+      ".gitmodules": `[submodule "m"]\n\tpath = m\n\turl = ext::sh -c touch%20canary\n`,
+    });
     commitAll(root, "first");
     const canary = join(root, "canary");
     const script = join(root, "evil.sh");
     await writeFile(script, `#!/bin/sh\ntouch "${canary}"\ncat\n`);
     await chmod(script, 0o755);
-    const settings = ["core.fsmonitor", "filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.evil.textconv", "core.pager", "core.sshCommand", "core.editor", "alias.ls-tree", "remote.origin.uploadpack"];
+    const settings = [
+      "core.fsmonitor",
+      "filter.evil.clean",
+      "filter.evil.smudge",
+      "filter.evil.process",
+      "diff.evil.textconv",
+      "core.pager",
+      "core.sshCommand",
+      "core.editor",
+      "alias.ls-tree",
+      "remote.origin.uploadpack",
+    ];
     for (const setting of settings) git(root, "config", setting, script);
     git(root, "config", "remote.origin.url", `ext::${script}`);
     git(root, "config", "remote.origin.promisor", "true");
@@ -158,15 +181,27 @@ describe("git as a stranger", () => {
     // A promised object that is missing would be fetched.
     const blob = git(root, "rev-parse", "HEAD:manifests/a.yaml");
     await rm(join(root, ".git", "objects", blob.slice(0, 2), blob.slice(2)));
-    await sourceOf(root, { revision: "HEAD" }).read(never).catch(() => {});
+    await sourceOf(root, { revision: "HEAD" })
+      .read(never)
+      .catch(() => {});
     expect(await readdir(root)).not.toContain("canary");
   });
 
   it("SEC-18 SEC-17 gives git an environment of its own and the arguments as they are", async () => {
     const root = await workspace();
-    await fill(root, { ...content, ".git/HEAD": "x", "bin/git": `#!/bin/sh\nenv | sort >> "${root}/env"\nprintf '%s\\n' "$@" >> "${root}/args"\nexit 1\n` });
+    await fill(root, {
+      ...content,
+      ".git/HEAD": "x",
+      "bin/git": `#!/bin/sh\nenv | sort >> "${root}/env"\nprintf '%s\\n' "$@" >> "${root}/args"\nexit 1\n`,
+    });
     await chmod(join(root, "bin/git"), 0o755);
-    Object.assign(process.env, { PATH: `${join(root, "bin")}:${process.env["PATH"]}`, GIT_DIR: "/nowhere", GIT_SSH_COMMAND: "evil", HF_TOKEN: "hf_secret", NODE_OPTIONS: "" });
+    Object.assign(process.env, {
+      PATH: `${join(root, "bin")}:${process.env["PATH"]}`,
+      GIT_DIR: "/nowhere",
+      GIT_SSH_COMMAND: "evil",
+      HF_TOKEN: "hf_secret",
+      NODE_OPTIONS: "",
+    });
     const revision = "; $(touch canary) `x` ' \" --flag";
     await expect(sourceOf(root, { revision }).read(never)).rejects.toMatchObject({ failure: { code: "not-found" } });
     const environment = await readFile(join(root, "env"), "utf8");
@@ -174,7 +209,9 @@ describe("git as a stranger", () => {
     expect(environment).toContain("GIT_ALLOW_PROTOCOL=none");
     const args = (await readFile(join(root, "args"), "utf8")).split("\n");
     expect(args).toContain(`${revision}^{commit}`);
-    expect(args).toEqual(expect.arrayContaining(["--no-optional-locks", "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never"]));
+    expect(args).toEqual(
+      expect.arrayContaining(["--no-optional-locks", "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never"]),
+    );
   });
 
   it("is stopped by the signal and by its own time limit", async () => {

@@ -16,7 +16,8 @@ describe("instance lock", () => {
     const directory = join(await workspace(), "state");
     const [first, second] = [createInstanceLock({ directory }), createInstanceLock({ directory })];
     const release = await first.acquire("reconcile");
-    for (const lock of [first, second]) await expect(lock.acquire("daemon")).rejects.toMatchObject({ failure: { code: "conflict", retry: "transient" } });
+    for (const lock of [first, second])
+      await expect(lock.acquire("daemon")).rejects.toMatchObject({ failure: { code: "conflict", retry: "transient" } });
     release();
     release();
     const releaseSecond = await second.acquire("daemon");
@@ -56,7 +57,9 @@ describe("instance lock", () => {
     const dead = startProgram(program, ["none"]);
     await ended(dead);
     await writeFile(join(directory, "lock.json"), JSON.stringify({ pid: dead.pid, host: hostname(), operation: "gone", since: "long ago" }));
-    const error: unknown = await createInstanceLock({ directory }).acquire("drift").catch((thrown: unknown) => thrown);
+    const error: unknown = await createInstanceLock({ directory })
+      .acquire("drift")
+      .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ failure: { code: "conflict", message: expect.not.stringContaining("gone") } });
     release();
   });
@@ -85,7 +88,9 @@ describe("instance lock", () => {
     expect(networkFileSystem(0x6969, "linux")).toBe("NFS");
     expect(networkFileSystem(0xff534d42, "linux")).toBe("CIFS");
     expect(networkFileSystem(0xff534d42 | 0, "linux")).toBe("CIFS");
-    expect([0xef53, 0x01021994, 0x9123683e, 0x58465342, 0x794c7630].map((local) => networkFileSystem(local, "linux"))).toEqual(Array(5).fill(undefined));
+    expect([0xef53, 0x01021994, 0x9123683e, 0x58465342, 0x794c7630].map((local) => networkFileSystem(local, "linux"))).toEqual(
+      Array(5).fill(undefined),
+    );
     expect(networkFileSystem(0x6969, "darwin")).toBeUndefined();
   });
 });

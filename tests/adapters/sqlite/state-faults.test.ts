@@ -67,11 +67,18 @@ describe.skipIf(!canMount())("state on a full file system (needs the right to mo
     await stateStore.remember("show", new Map([["small", "kept"]]));
     await writeFile(join(folder, "ballast"), "");
     const big = new Map([["big", "x".repeat(2 * 1024 * 1024)]]);
-    await expect(stateStore.remember("show", big)).rejects.toMatchObject({ failure: { code: "disk-full", message: expect.stringContaining(folder) } });
+    await expect(stateStore.remember("show", big)).rejects.toMatchObject({
+      failure: { code: "disk-full", message: expect.stringContaining(folder) },
+    });
     expect(await stateStore.remembered("show", ["small", "big"])).toEqual(new Map([["small", "kept"]]));
     await rm(join(folder, "ballast"));
     await stateStore.remember("show", new Map([["later", "too"]]));
-    expect(await stateStore.remembered("show", ["small", "later"])).toEqual(new Map([["small", "kept"], ["later", "too"]]));
+    expect(await stateStore.remembered("show", ["small", "later"])).toEqual(
+      new Map([
+        ["small", "kept"],
+        ["later", "too"],
+      ]),
+    );
     stateStore.close();
   });
 });

@@ -56,7 +56,8 @@ describe("sqlite", () => {
     const path = join(folder, "state.db");
     const first = createStateStore({ path, clock });
     await first.stateStore.commit([owned]);
-    const modes = async () => Promise.all(["", "state.db", "state.db-wal", "state.db-shm"].map(async (name) => (await stat(join(folder, name))).mode & 0o777));
+    const modes = async () =>
+      Promise.all(["", "state.db", "state.db-wal", "state.db-shm"].map(async (name) => (await stat(join(folder, name))).mode & 0o777));
     expect(await modes()).toEqual([0o700, 0o600, 0o600, 0o600]);
     first.stateStore.close();
     await chmod(path, 0o644);
