@@ -33,7 +33,8 @@ function mount(size: string): string | undefined {
   return undefined;
 }
 
+/** Lazily, because a test that failed may have left a file open. */
 function unmount(folder: string): void {
-  spawnSync("umount", [folder]);
+  spawnSync("umount", ["-l", folder]);
   rmdirSync(folder);
 }
