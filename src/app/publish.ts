@@ -7,6 +7,7 @@ import { projectRegistry, type Projection } from "../registry/project.ts";
 import { buildDriftReport } from "../report/drift-report.ts";
 import { renderDriftMarkdown } from "../report/drift-markdown.ts";
 import type { Host } from "./host.ts";
+import { readHistory } from "./metrics.ts";
 import type { Preview } from "./preview.ts";
 
 /** A file that was brought up to date. */
@@ -43,7 +44,8 @@ export async function publish(host: Host, view: Preview): Promise<Publication> {
   return { files, report, findings: registry.findings };
 }
 
-async function projectFiles(host: Host, view: Preview): Promise<Projection> {
+/** The texts of the registry files for what was observed; writes nothing. */
+export async function projectFiles(host: Host, view: Pick<Preview, "project" | "observed" | "memory">): Promise<Projection> {
   const { project, observed, memory } = view;
   const foreign = project.curated === undefined ? undefined : decodeRegistry(project.curated.text, project.curated.path, "curated");
   const path = join(host.paths.registry, registryFiles.discovered);
@@ -54,11 +56,18 @@ async function projectFiles(host: Host, view: Preview): Promise<Projection> {
     lock: project.lock,
     observed,
     memory,
+    history: await readHistory(host.state, namesOf(view)),
     settings: { includeTesting: host.includeTesting },
     ...(foreign === undefined ? {} : { curated: foreign }),
     ...(previous === undefined ? {} : { previous: { discovered: previous.entries } }),
   });
   return { ...projection, findings: [...(foreign?.findings ?? []), ...(previous?.findings ?? []), ...projection.findings] };
+}
+
+/** Every name that an entry may have: declared, ours, on its way out, or found. */
+function namesOf({ project, memory }: Pick<Preview, "project" | "memory">): readonly string[] {
+  const remembered = [memory.inventory, memory.deprecations, memory.discovered].flatMap((items) => items.map((item) => item.name));
+  return [...new Set([...project.desired.models.map((model) => model.metadata.name), ...remembered])];
 }
 
 /** The drift report of a view. */

@@ -1,8 +1,8 @@
+import { canonicalCapability } from "../domain/capability-name.ts";
 import type { DesiredState } from "../domain/desired.ts";
 import { compareText } from "../domain/diagnostic.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Model } from "../domain/model.ts";
-import { canonicalCapability } from "./capabilities.ts";
 import { endpointOf, registryBackend } from "./endpoint.ts";
 import { stated } from "./json-text.ts";
 import { backendOf, ollamaTag } from "./subject.ts";

@@ -1,6 +1,7 @@
+import { canonicalCapability } from "../domain/capability-name.ts";
 import { compareText } from "../domain/diagnostic.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { canonicalCapabilities, canonicalCapability, normalizeCapabilities } from "./capabilities.ts";
+import { canonicalCapabilities, normalizeCapabilities } from "./capabilities.ts";
 import type { RegistryEntry } from "./entry.ts";
 import { isJsonObject } from "./json-text.ts";
 import { placeholderPrefix, refOfEntry } from "./placeholder.ts";

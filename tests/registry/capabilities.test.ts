@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalCapability, capabilityFromOllama, hasCapability, mergeCapabilities, missingCapabilities, normalizeCapabilities } from "../../src/registry/capabilities.ts";
+import { canonicalCapability } from "../../src/domain/capability-name.ts";
+import { capabilityFromOllama, hasCapability, mergeCapabilities, missingCapabilities, normalizeCapabilities } from "../../src/registry/capabilities.ts";
 import { capabilitiesOf, defaultCapabilities, familyOf, knownModelClaims, knownModels, lookupKnownModel, nameClaims, registerKnownModel, type KnownModel } from "../../src/registry/known-models.ts";
 import { knownModelsForRole, matchesRole, recommend, type Candidate } from "../../src/registry/model-roles.ts";
 

@@ -1,0 +1,190 @@
+import { join } from "node:path";
+import { failed, HoldfastError } from "../domain/failure.ts";
+import type { JsonObject } from "../domain/json.ts";
+import type { Instant } from "../domain/resource.ts";
+import { metricsOfSample, rounded, throughputOf, type MetricRecord, type Sample } from "../domain/samples.ts";
+import type { Selected } from "../domain/selection.ts";
+import type { ProbeAnswer, ProbeImages, Prober } from "../ports/probe.ts";
+import type { Host } from "./host.ts";
+import { rememberProbe } from "./metrics.ts";
+import { projectFiles, registryFiles } from "./publish.ts";
+import type { Project } from "./read-project.ts";
+import { observe } from "./observe.ts";
+import { rememberUse } from "./select.ts";
+
+/** What a probe needs of the machine. */
+export interface ProbeParts {
+  readonly host: Host;
+  readonly prober: Prober;
+  readonly images: ProbeImages;
+}
+
+/** What to probe. */
+export interface ProbeOrder {
+  readonly selected: Selected;
+  /** Picture for a vision probe; undefined = text alone. */
+  readonly image?: string;
+  readonly prompts: readonly string[];
+  /** Base URL of a proxy that routes by logical name; undefined = the backend itself. */
+  readonly proxy?: string;
+  readonly maxTokens: number;
+  readonly timeout: number;
+}
+
+/** One prompt and what came back. */
+export interface PromptResult {
+  readonly prompt: string;
+  readonly ok: boolean;
+  readonly status_code: number;
+  /** At most 160 characters. */
+  readonly excerpt: string;
+  readonly latency_ms: number;
+  readonly ttft_ms: number | null;
+  readonly tokens: number;
+  readonly tokens_per_second: number | null;
+  readonly error: string | null;
+}
+
+/** What a probe found. */
+export interface ProbeResult {
+  readonly model: string;
+  readonly endpoint: string;
+  readonly model_id: string;
+  readonly kind: "vision" | "text";
+  readonly timestamp: Instant;
+  readonly media_type: string | null;
+  readonly ok: boolean;
+  readonly results: readonly PromptResult[];
+  readonly metrics: readonly MetricRecord[];
+}
+
+/** Lets a model answer, measures it, and keeps what was found. */
+export async function probe({ host, prober, images }: ProbeParts, order: ProbeOrder, signal: AbortSignal): Promise<ProbeResult> {
+  const { selected, proxy } = order;
+  const kind = order.image === undefined ? "text" : "vision";
+  const image = order.image === undefined ? undefined : await images.read(order.image, signal);
+  const target = proxy === undefined ? { endpoint: selected.endpoint, model: selected.modelId } : { endpoint: proxy, model: selected.candidate.name };
+  const results: PromptResult[] = [];
+  const samples: Sample[] = [];
+  for (const prompt of order.prompts) {
+    const answer = await prober.ask({ ...target, prompt, ...(image === undefined ? {} : { image }), maxTokens: order.maxTokens, timeout: order.timeout }, signal);
+    const sample = sampleOf(answer, kind, host.clock.now());
+    const result = resultOf(prompt, answer, sample);
+    results.push(result);
+    if (result.ok) samples.push(sample);
+  }
+  const timestamp = host.clock.now();
+  const tags = { provider: selected.candidate.backendType, model: target.model, base_url: withoutCredentials(target.endpoint) };
+  const ok = results.length > 0 && results.every((result) => result.ok);
+  await rememberProbe(host.state, selected.candidate.name, samples, kind === "vision" && isEvidence(results) ? visionRecord(ok, results, timestamp) : undefined);
+  if (samples.length > 0) await rememberUse(host, [selected.candidate]);
+  return {
+    model: selected.candidate.name,
+    endpoint: tags.base_url,
+    model_id: target.model,
+    kind,
+    timestamp,
+    media_type: image?.mediaType ?? null,
+    ok,
+    results,
+    metrics: samples.flatMap((sample) => metricsOfSample(sample, tags)),
+  };
+}
+
+/** A server that is overloaded or broken says nothing about the model: only answers and refusals of the request do. */
+function isEvidence(results: readonly PromptResult[]): boolean {
+  return results.every(({ status_code: status }) => status === 200 || status === 400 || status === 415 || status === 422);
+}
+
+function sampleOf(answer: ProbeAnswer, kind: Sample["kind"], at: Instant): Sample {
+  const { ttftMs, durationMs, promptTokens, completionTokens, chunks, streamed } = answer;
+  return {
+    at,
+    kind,
+    ...(ttftMs === undefined ? {} : { ttftMs: rounded(ttftMs) }),
+    durationMs: rounded(durationMs),
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    tokens: completionTokens ?? chunks,
+    chunks,
+    streamed,
+  };
+}
+
+function resultOf(prompt: string, answer: ProbeAnswer, sample: Sample): PromptResult {
+  const { status, text, error } = answer;
+  const speed = throughputOf(sample);
+  return {
+    prompt,
+    ok: status === 200 && error === undefined && text.trim() !== "",
+    status_code: status,
+    excerpt: [...text.trim()].slice(0, 160).join(""),
+    latency_ms: sample.durationMs,
+    ttft_ms: sample.ttftMs ?? null,
+    tokens: sample.tokens,
+    tokens_per_second: speed === undefined ? null : rounded(speed),
+    error: error ?? (status === 200 && text.trim() === "" ? "the answer is empty" : null),
+  };
+}
+
+/** What registry entries keep of a vision probe (requirements 2.1). */
+function visionRecord(ok: boolean, results: readonly PromptResult[], timestamp: Instant): JsonObject {
+  const latency = results.reduce((sum, result) => sum + result.latency_ms, 0) / results.length;
+  const problem = results.find((result) => result.error !== null)?.error;
+  return { vision_ok: ok, timestamp, probe_version: "2", latency_ms: rounded(latency), notes: problem ?? `${results.length} prompt${results.length === 1 ? "" : "s"} answered` };
+}
+
+function withoutCredentials(endpoint: string): string {
+  const url = URL.parse(endpoint);
+  return url === null ? endpoint : `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+export const defaultVisionPrompt = "Describe this image succinctly.";
+export const defaultTextPrompt = "Say in one sentence what you are.";
+
+/** The prompts of `configs/vision_probe/prompts.json`, or the built-in one when there is no such file (requirement S1.63). */
+export async function readPrompts(host: Host): Promise<readonly string[]> {
+  const path = join(host.paths.root, "configs", "vision_probe", "prompts.json");
+  const text = await host.outputs.read(path);
+  if (text === undefined) return [defaultVisionPrompt];
+  const prompts = promptsIn(parsed(text));
+  if (prompts.length === 0) throw failed("invalid-input", `${path} holds no prompts`, { remedy: 'write a JSON array of texts, or {"prompts": [...]}' });
+  return prompts.slice(0, 16);
+}
+
+function promptsIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return value.trim() === "" ? [] : [value];
+  if (Array.isArray(value)) return value.flatMap((item) => promptsIn(item));
+  if (typeof value !== "object" || value === null) return [];
+  const members = new Map<string, unknown>(Object.entries(value));
+  const named = ["prompts", "prompt", "text"].find((key) => members.has(key));
+  return named === undefined ? [...members.values()].flatMap((item) => promptsIn(item)) : promptsIn(members.get(named));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Brings the registry files up to date with a probe. When another instance is at work it is left to that; returns whether it was done here. */
+export async function publishProbe(host: Host, project: Extract<Project, { state: "valid" }>, signal: AbortSignal): Promise<boolean> {
+  const release = await host.lock.acquire("probe").catch((error: unknown) => {
+    if (error instanceof HoldfastError && error.failure.code === "conflict") return undefined;
+    throw error;
+  });
+  if (release === undefined) return false;
+  try {
+    const memory = await host.state.load();
+    const desired = host.withDefaults(project.desired, memory);
+    const connections = await host.connect(desired, "server", memory);
+    const observed = await observe({ ...connections, serving: [] }, { level: "stat" }, host.clock, signal);
+    const files = await projectFiles(host, { project: { ...project, desired }, observed, memory });
+    const texts = [[registryFiles.curated, files.curated], [registryFiles.discovered, files.discovered], [registryFiles.merged, files.merged]] as const;
+    for (const [name, text] of texts) if (text !== undefined) await host.outputs.write(join(host.paths.registry, name), text);
+    return true;
+  } finally {
+    release();
+  }
+}
