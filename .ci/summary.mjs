@@ -11,7 +11,9 @@ function countsIn(path) {
     const report = JSON.parse(readFileSync(path, "utf8"));
     const { numPassedTests: passed, numFailedTests: tests, numPendingTests: pending, numTodoTests: todo } = report;
     // A file that could not be loaded fails as a suite and has no tests.
-    const suites = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed")).length;
+    const suites = report.testResults.filter(
+      (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+    ).length;
     if (![passed, tests, pending, todo].every(Number.isInteger) || passed + tests === 0) throw new Error("no tests in the report");
     return { passed, failed: tests + suites, skipped: pending + todo };
   } catch {

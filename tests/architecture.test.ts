@@ -14,7 +14,10 @@ interface Zone {
   readonly packages?: readonly string[];
 }
 
-const below = (folder: string) => (path: string): boolean => path.startsWith(`${folder}/`);
+const below =
+  (folder: string) =>
+  (path: string): boolean =>
+    path.startsWith(`${folder}/`);
 const pureZones = ["domain", "manifest", "registry", "report", "policy"];
 
 /** First match counts. */
@@ -27,19 +30,32 @@ const zones: readonly Zone[] = [
   { name: "report", holds: below("report"), imports: ["domain", "digest"], packages: [] },
   { name: "policy", holds: below("policy"), imports: ["domain", "digest"], packages: ["@bufbuild/cel"] },
   { name: "ports", holds: below("ports"), imports: ["domain", "digest"], packages: [] },
-  { name: "app", holds: below("app"), imports: ["domain", "digest", "manifest", "registry", "report", "policy", "ports"], packages: ["node:path", "cockatiel", "cron"] },
+  {
+    name: "app",
+    holds: below("app"),
+    imports: ["domain", "digest", "manifest", "registry", "report", "policy", "ports"],
+    packages: ["node:path", "cockatiel", "cron"],
+  },
   { name: "adapters", holds: below("adapters"), imports: ["domain", "digest", "ports"] },
   { name: "mirror", holds: below("mirror"), imports: ["domain", "digest", "ports", "app"] },
   { name: "api", holds: below("api"), imports: ["domain", "digest", "ports", "app", "manifest", "registry", "report", "policy"] },
   { name: "dashboard", holds: below("dashboard"), imports: [], packages: ["preact", "@preact/signals"] },
   { name: "settings", holds: (path) => path === "settings.ts", imports: ["domain", "digest", "ports", "manifest"] },
-  { name: "wiring", holds: (path) => path === "wiring.ts" || path.startsWith("wiring/"), imports: ["domain", "digest", "manifest", "registry", "report", "policy", "ports", "app", "adapters", "mirror", "api", "settings"] },
+  {
+    name: "wiring",
+    holds: (path) => path === "wiring.ts" || path.startsWith("wiring/"),
+    imports: ["domain", "digest", "manifest", "registry", "report", "policy", "ports", "app", "adapters", "mirror", "api", "settings"],
+  },
   {
     name: "commands",
     holds: (path) => path === "cli/main.ts" || path === "cli/session.ts" || path.startsWith("cli/commands/"),
     imports: ["cli", "domain", "digest", "ports", "app", "manifest", "registry", "report", "policy", "settings", "wiring", "mirror", "api"],
   },
-  { name: "cli", holds: below("cli"), imports: ["commands", "domain", "digest", "ports", "app", "manifest", "registry", "report", "policy", "settings"] },
+  {
+    name: "cli",
+    holds: below("cli"),
+    imports: ["commands", "domain", "digest", "ports", "app", "manifest", "registry", "report", "policy", "settings"],
+  },
 ];
 
 function zoneOf(path: string): Zone | undefined {
@@ -48,7 +64,10 @@ function zoneOf(path: string): Zone | undefined {
 
 function packageOf(specifier: string): string {
   if (specifier.startsWith("node:")) return specifier;
-  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
 }
 
 /** Everything in a set of files that breaks the one-way rule, one sentence each. */
@@ -67,7 +86,8 @@ function ownProblem(from: string, zone: Zone, target: string): string | undefine
   if (target.startsWith("../")) return /^\.\.\/schemas\/[^/]+\.json$/.test(target) && zone.name === "manifest" ? undefined : "it lies outside of src";
   const other = zoneOf(target);
   if (other === undefined) return "it lies in no folder of the layout";
-  if (zone.name === "adapters" && other.name === "adapters") return adapterOf(from) === adapterOf(target) ? undefined : "an adapter never imports another";
+  if (zone.name === "adapters" && other.name === "adapters")
+    return adapterOf(from) === adapterOf(target) ? undefined : "an adapter never imports another";
   return other.name === zone.name || zone.imports.includes(other.name) ? undefined : `${zone.name} may not know ${other.name}`;
 }
 
@@ -115,7 +135,8 @@ const impure: Readonly<Record<string, RegExp>> = {
 describe("the layout", () => {
   it("was looked at: there are files in every pure folder, in ports, app, adapters and cli", () => {
     expect(sources.length).toBeGreaterThan(100);
-    for (const folder of [...pureZones, "ports", "app", "adapters", "cli"]) expect(sources.filter((file) => file.path.startsWith(`${folder}/`)).length, folder).toBeGreaterThan(3);
+    for (const folder of [...pureZones, "ports", "app", "adapters", "cli"])
+      expect(sources.filter((file) => file.path.startsWith(`${folder}/`)).length, folder).toBeGreaterThan(3);
     expect(sources.flatMap((file) => file.references).length).toBeGreaterThan(300);
   });
 
@@ -128,12 +149,16 @@ describe("the layout", () => {
   });
 
   it("keeps every file at 300 lines or below", () => {
-    expect(sources.filter((file) => file.lines > 300 && !file.path.startsWith("manifest/written/")).map((file) => `${file.path}: ${file.lines}`)).toEqual([]);
+    expect(
+      sources.filter((file) => file.lines > 300 && !file.path.startsWith("manifest/written/")).map((file) => `${file.path}: ${file.lines}`),
+    ).toEqual([]);
   });
 
   it("keeps the pure folders free of clock, randomness, process, console, network and locale", () => {
     const pure = sources.filter((file) => pureZones.some((zone) => file.path.startsWith(`${zone}/`)));
-    const found = pure.flatMap((file) => Object.entries(impure).flatMap(([what, pattern]) => (pattern.test(file.code) ? [`${file.path} uses ${what}`] : [])));
+    const found = pure.flatMap((file) =>
+      Object.entries(impure).flatMap(([what, pattern]) => (pattern.test(file.code) ? [`${file.path} uses ${what}`] : [])),
+    );
     expect(found).toEqual([]);
   });
 
@@ -143,7 +168,11 @@ describe("the layout", () => {
   });
 
   it("has no barrel files", () => {
-    const barrels = sources.filter((file) => file.path.endsWith("/index.ts") || (/\bexport\b/.test(file.code) && file.code.replaceAll(/\bexport\b[^;]*\bfrom\s*"\d+";?/g, "").trim() === ""));
+    const barrels = sources.filter(
+      (file) =>
+        file.path.endsWith("/index.ts") ||
+        (/\bexport\b/.test(file.code) && file.code.replaceAll(/\bexport\b[^;]*\bfrom\s*"\d+";?/g, "").trim() === ""),
+    );
     expect(barrels.map((file) => file.path)).toEqual([]);
   });
 });
@@ -168,7 +197,14 @@ describe("the test of the layout itself", () => {
         import { readFile } from "node:fs/promises";
         const lazy = await import(name);
       `).toSorted(),
-    ).toEqual(["(computed)", ...["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => `domain/${name}.ts`), "adapters/hashing/hash-worker.ts", "node:fs/promises"].toSorted());
+    ).toEqual(
+      [
+        "(computed)",
+        ...["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => `domain/${name}.ts`),
+        "adapters/hashing/hash-worker.ts",
+        "node:fs/promises",
+      ].toSorted(),
+    );
   });
 
   it("is not misled by comments, strings, templates and regular expressions", () => {
@@ -212,8 +248,23 @@ describe("the test of the layout itself", () => {
   it("finds planted cycles and impure words", () => {
     const cycle = [scanSource("app/a.ts", 'import { b } from "./b.ts";'), scanSource("app/b.ts", 'import type { a } from "./a.ts";')];
     expect(cycleIn(cycle)).toEqual(["app/a.ts", "app/b.ts", "app/a.ts"]);
-    const impureTexts = ["Date.now()", "new Date()", "Math.random()", "process.env", "console.log(1)", "setTimeout(f, 1)", "await fetch(url)", "a.localeCompare(b)"];
-    for (const text of impureTexts) expect(Object.values(impure).some((pattern) => pattern.test(scanSource("domain/x.ts", text).code)), text).toBe(true);
-    expect(Object.values(impure).some((pattern) => pattern.test(scanSource("domain/x.ts", "new Date(text); prefetch(x); const inProcess = 1;").code))).toBe(false);
+    const impureTexts = [
+      "Date.now()",
+      "new Date()",
+      "Math.random()",
+      "process.env",
+      "console.log(1)",
+      "setTimeout(f, 1)",
+      "await fetch(url)",
+      "a.localeCompare(b)",
+    ];
+    for (const text of impureTexts)
+      expect(
+        Object.values(impure).some((pattern) => pattern.test(scanSource("domain/x.ts", text).code)),
+        text,
+      ).toBe(true);
+    expect(
+      Object.values(impure).some((pattern) => pattern.test(scanSource("domain/x.ts", "new Date(text); prefetch(x); const inProcess = 1;").code)),
+    ).toBe(false);
   });
 });

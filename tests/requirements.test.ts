@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import known from "./requirements.ids.json" with { type: "json" };
 
 /** Tags that must be proven by a test: core, inference, interface and application; `P` is about practice and documents. */
-const proven = Object.entries(known.requirements).filter(([tag]) => tag !== "P").flatMap(([, ids]) => ids);
+const proven = Object.entries(known.requirements)
+  .filter(([tag]) => tag !== "P")
+  .flatMap(([, ids]) => ids);
 const all = new Set([...Object.values(known.requirements).flat(), ...known.security]);
 
 const faults = new Set(known.faults);
@@ -22,7 +24,9 @@ function readTitles(root: string): readonly Title[] {
 }
 
 function titlesIn(text: string): readonly string[] {
-  const direct = text.matchAll(/\b(?:it|test|describe)(?:\.(?:skip|only|concurrent|sequential|fails|todo|skipIf\([^()]*\)|runIf\([^()]*\)))*\(\s*(["'`])((?:\\.|(?!\1)[^\\])*)\1/g);
+  const direct = text.matchAll(
+    /\b(?:it|test|describe)(?:\.(?:skip|only|concurrent|sequential|fails|todo|skipIf\([^()]*\)|runIf\([^()]*\)))*\(\s*(["'`])((?:\\.|(?!\1)[^\\])*)\1/g,
+  );
   const tabled = text.matchAll(/\.(?:each|for)\b[\s\S]{0,20000}?\)\(\s*(["'`])((?:\\.|(?!\1)[^\\])*)\1/g);
   return [...direct, ...tabled].map((match) => match[2] ?? "");
 }
@@ -42,11 +46,19 @@ const uncovered = proven.filter((id) => !named.has(id)).toSorted((a, b) => a.loc
 describe("requirements", () => {
   it("were looked for in the titles of all tests", () => {
     expect(titles.length).toBeGreaterThan(200);
-    expect(titlesIn('it.skipIf(a)("S1.1 x", f); describe(`S1.2 ${y}`, g); it.each([[1, (2)]])("S1.3 %s", h); test.only(\n  "S1.4 \\" z", i);')).toEqual(["S1.1 x", "S1.2 ${y}", 'S1.4 \\" z', "S1.3 %s"]);
+    expect(
+      titlesIn('it.skipIf(a)("S1.1 x", f); describe(`S1.2 ${y}`, g); it.each([[1, (2)]])("S1.3 %s", h); test.only(\n  "S1.4 \\" z", i);'),
+    ).toEqual(["S1.1 x", "S1.2 ${y}", 'S1.4 \\" z', "S1.3 %s"]);
   });
 
   it("are named in titles by ids that exist", () => {
-    expect(titles.flatMap((title) => idsIn(title.text).filter((id) => !all.has(id)).map((id) => `${title.file}: ${id}`))).toEqual([]);
+    expect(
+      titles.flatMap((title) =>
+        idsIn(title.text)
+          .filter((id) => !all.has(id))
+          .map((id) => `${title.file}: ${id}`),
+      ),
+    ).toEqual([]);
   });
 
   it("lose no test: the number of requirements that no title names does not grow", () => {

@@ -12,15 +12,13 @@ export async function checkPolicies(policies: readonly Policy[]): Promise<readon
   const cel = await loadCel();
   const env = meteredEnvironment(cel, new Meter(unitsPerEvaluation));
   return policies.flatMap((policy) =>
-    compilePolicy(cel, env, policy).faults.map(
-      (fault): Diagnostic => ({
-        severity: "error",
-        code: "policy.expression",
-        message: `policy ${JSON.stringify(policy.metadata.name)}: ${fault.problem}`,
-        location: policy.metadata.location,
-        pointer: fault.pointer,
-        remedy: "write a CEL expression over action, model, plan, host and variables that is true when the rule holds",
-      }),
-    ),
+    compilePolicy(cel, env, policy).faults.map((fault): Diagnostic => ({
+      severity: "error",
+      code: "policy.expression",
+      message: `policy ${JSON.stringify(policy.metadata.name)}: ${fault.problem}`,
+      location: policy.metadata.location,
+      pointer: fault.pointer,
+      remedy: "write a CEL expression over action, model, plan, host and variables that is true when the rule holds",
+    })),
   );
 }

@@ -38,19 +38,27 @@ export function compilePolicy(cel: Cel, env: CelEnv, policy: Policy): CompiledPo
     return [];
   };
   for (const part of ["matchConditions", "variables", "validations"] as const) {
-    if (policy[part].length > maximumExpressions) faults.push({ pointer: `/spec/${part}`, problem: `${policy[part].length} expressions, ${maximumExpressions} are allowed` });
+    if (policy[part].length > maximumExpressions)
+      faults.push({ pointer: `/spec/${part}`, problem: `${policy[part].length} expressions, ${maximumExpressions} are allowed` });
   }
   const names = policy.variables.map((variable) => variable.name);
   const scope: Scope = { roots: declaredNames, variables: names };
   const variables = policy.variables.slice(0, maximumExpressions).flatMap(({ name, expression }, index) =>
-    compile(expression, `/spec/variables/${index}/expression`, { roots: declaredNames, variables: names.slice(0, index) }).map((compiled) => ({ name, expression: compiled })),
+    compile(expression, `/spec/variables/${index}/expression`, { roots: declaredNames, variables: names.slice(0, index) }).map((compiled) => ({
+      name,
+      expression: compiled,
+    })),
   );
-  const conditions = policy.matchConditions.slice(0, maximumExpressions).flatMap(({ name, expression }, index) =>
-    compile(expression, `/spec/matchConditions/${index}/expression`, scope).map((compiled) => ({ name, expression: compiled })),
-  );
-  const validations = policy.validations.slice(0, maximumExpressions).flatMap(({ message, expression }, index) =>
-    compile(expression, `/spec/validations/${index}/expression`, scope).map((compiled) => ({ message, expression: compiled })),
-  );
+  const conditions = policy.matchConditions
+    .slice(0, maximumExpressions)
+    .flatMap(({ name, expression }, index) =>
+      compile(expression, `/spec/matchConditions/${index}/expression`, scope).map((compiled) => ({ name, expression: compiled })),
+    );
+  const validations = policy.validations
+    .slice(0, maximumExpressions)
+    .flatMap(({ message, expression }, index) =>
+      compile(expression, `/spec/validations/${index}/expression`, scope).map((compiled) => ({ message, expression: compiled })),
+    );
   const reads = new Set([...variables, ...conditions, ...validations].flatMap(({ expression }) => [...expression.roots]));
   return { policy, conditions, variables, validations, reads, aboutPlan: !reads.has("action") && !reads.has("model"), faults };
 }

@@ -22,7 +22,7 @@ const unitsPerPass = 5_000_000;
 /** After this much work the event loop gets its turn, so that a daemon keeps answering. */
 const unitsPerTurn = 10_000;
 
-/** Applies policies to a plan: each to every action, those that read neither `action` nor `model` once to the whole plan. In the order of policies and actions. */
+/** Applies policies to a plan, in the order of policies and actions; a policy that reads neither `action` nor `model` once to the whole plan. */
 export async function evaluatePolicies(policies: readonly Policy[], plan: Plan, context: PolicyContext): Promise<readonly Verdict[]> {
   if (policies.length === 0) return [];
   const cel = await loadCel();
@@ -58,7 +58,8 @@ class Pass {
       if (this.#left <= 0) return [...verdicts, outOfWork(compiled.policy)];
       const found = await this.#judge(compiled, action);
       // The next action would most likely cost as much again: one refusal of the whole plan is enough.
-      if (this.#meter.exhausted && compiled.policy.failurePolicy === "Fail") return [...verdicts, ...found.map((finding) => ofWholePlan(finding, action))];
+      if (this.#meter.exhausted && compiled.policy.failurePolicy === "Fail")
+        return [...verdicts, ...found.map((finding) => ofWholePlan(finding, action))];
       verdicts.push(...found.map((finding) => ({ ...finding, actionId: action.id })));
     }
     return verdicts;

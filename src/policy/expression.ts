@@ -25,7 +25,12 @@ export const maximumComprehensions = 2;
 const typeNames = new Set(["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"]);
 
 /** Checks and compiles an expression, or says why it may not be evaluated. Size and nesting are looked at before the parser sees the text. */
-export function compileExpression(cel: Cel, env: CelEnv, source: string, scope: Scope): { readonly expression: Expression } | { readonly problem: string } {
+export function compileExpression(
+  cel: Cel,
+  env: CelEnv,
+  source: string,
+  scope: Scope,
+): { readonly expression: Expression } | { readonly problem: string } {
   if (source.length > maximumLength) return { problem: `the expression has ${source.length} characters, ${maximumLength} are allowed` };
   if (bracketNesting(source) > maximumNesting) return { problem: `brackets are nested deeper than ${maximumNesting}` };
   try {
@@ -34,7 +39,14 @@ export function compileExpression(cel: Cel, env: CelEnv, source: string, scope: 
     const survey = surveyOf(root, scope);
     if (survey.problem !== undefined) return { problem: survey.problem };
     const evaluate = cel.plan(env, root);
-    return { expression: { source, roots: survey.roots, variables: survey.variables, evaluate: (bindings) => resultOf(cel, evaluate(Object.assign(Object.create(null), bindings))) } };
+    return {
+      expression: {
+        source,
+        roots: survey.roots,
+        variables: survey.variables,
+        evaluate: (bindings) => resultOf(cel, evaluate(Object.assign(Object.create(null), bindings))),
+      },
+    };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }
@@ -48,7 +60,10 @@ function resultOf(cel: Cel, value: CelValue | Error): EvaluationResult {
 
 /** Deepest nesting of brackets outside string literals and comments. */
 function bracketNesting(source: string): number {
-  const bare = source.replaceAll(/[rR]?(?:"""[\s\S]*?"""|'''[\s\S]*?''')|[rR]"[^"\n]*"|[rR]'[^'\n]*'|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*/g, "");
+  const bare = source.replaceAll(
+    /[rR]?(?:"""[\s\S]*?"""|'''[\s\S]*?''')|[rR]"[^"\n]*"|[rR]'[^'\n]*'|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*/g,
+    "",
+  );
   let depth = 0;
   let deepest = 0;
   for (const char of bare) {
@@ -123,7 +138,10 @@ function noteName(name: string, survey: Survey, around: Surroundings): void {
   if (around.bound.includes(name) || typeNames.has(name)) return;
   if (name === "variables" && around.scope.variables.length > 0) return;
   if (around.scope.roots.includes(name)) survey.roots.add(name);
-  else survey.problem = `the name ${JSON.stringify(name)} is not declared; there are ${[...around.scope.roots, ...(around.scope.variables.length > 0 ? ["variables"] : [])].join(", ")}`;
+  else {
+    const declared = [...around.scope.roots, ...(around.scope.variables.length > 0 ? ["variables"] : [])];
+    survey.problem = `the name ${JSON.stringify(name)} is not declared; there are ${declared.join(", ")}`;
+  }
 }
 
 function noteVariable(operand: Expr | undefined, field: string, survey: Survey, around: Surroundings): void {

@@ -60,7 +60,8 @@ function brokenFinding({ policy, faults }: CompiledPolicy): Finding {
 }
 
 function errorFinding(policy: Policy, subject: string, problem: string): Finding {
-  if (policy.failurePolicy === "Ignore") return { rule: ruleOf(policy), effect: "audit", message: `${subject}: could not be evaluated and is ignored (${problem})` };
+  if (policy.failurePolicy === "Ignore")
+    return { rule: ruleOf(policy), effect: "audit", message: `${subject}: could not be evaluated and is ignored (${problem})` };
   return finding(policy, `${subject} (could not be evaluated: ${problem})`);
 }
 

@@ -32,7 +32,8 @@ function metered(cel: Cel, original: CelFunc, meter: Meter): CelFunc {
     if (result === undefined || cel.isCelError(result)) throw result ?? new Error(`no overload of ${original.name}`);
     return result;
   };
-  if (original.target === undefined) return cel.celFunc(original.name, original.arguments, original.result, (...args: CelValue[]) => invoke(undefined, args));
+  if (original.target === undefined)
+    return cel.celFunc(original.name, original.arguments, original.result, (...args: CelValue[]) => invoke(undefined, args));
   return cel.celMethod(original.name, original.target, original.arguments, original.result, function (this: CelValue, ...args: CelValue[]) {
     return invoke(this, args);
   });
@@ -40,7 +41,8 @@ function metered(cel: Cel, original: CelFunc, meter: Meter): CelFunc {
 
 function costOf(cel: Cel, name: string, operands: readonly CelValue[], limit: number): number {
   if (name === "matches") return 1 + matchCost(operands);
-  if (name === "_==_" || name === "_!=_" || name === "@in") return 1 + operands.reduce<number>((sum, operand) => sum + nodesIn(cel, operand, limit), 0);
+  if (name === "_==_" || name === "_!=_" || name === "@in")
+    return 1 + operands.reduce<number>((sum, operand) => sum + nodesIn(cel, operand, limit), 0);
   const length = operands.reduce<number>((sum, operand) => sum + lengthOf(operand), 0);
   if (name !== "_+_") return 1 + Math.ceil(length / 64);
   return 1 + Math.ceil(length / 64) + Math.ceil(operands.reduce<number>((sum, operand) => sum + (cel.isCelList(operand) ? operand.size : 0), 0) / 32);

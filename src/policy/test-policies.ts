@@ -17,7 +17,7 @@ export interface PolicyTestResult {
   readonly messages: readonly string[];
 }
 
-/** Runs the tests that stand in the policies; `input` gives `action`, `model`, `plan` and `host`, what is left out is empty. Audit counts as allow. */
+/** Runs the tests that stand in the policies; `input` gives `action`, `model`, `plan` and `host`, what is left out is empty. Audit is allow. */
 export async function testPolicies(policies: readonly Policy[]): Promise<readonly PolicyTestResult[]> {
   const cel = await loadCel();
   const meter = new Meter(unitsPerEvaluation);
@@ -43,7 +43,8 @@ function strongest(findings: readonly Finding[]): "allow" | "deny" | "warn" {
 }
 
 function decodeInput(input: unknown): { readonly bindings: Bindings } | { readonly problem: string } {
-  if (input === null || typeof input !== "object" || Array.isArray(input)) return { problem: "the input of a test is a map with action, model, plan and host" };
+  if (input === null || typeof input !== "object" || Array.isArray(input))
+    return { problem: "the input of a test is a map with action, model, plan and host" };
   const members = new Map<string, unknown>(Object.entries(input));
   const unknown = [...members.keys()].filter((key) => !declaredNames.some((name) => name === key));
   if (unknown.length > 0) return { problem: `the input has ${unknown.join(", ")}; there are ${declaredNames.join(", ")}` };

@@ -24,7 +24,12 @@ export function renderApplyText(plan: Plan, outcomes: readonly Outcome[], option
 export function applySentence(plan: Plan, outcomes: readonly Outcome[]): string {
   const of = (state: Outcome["state"]): number => outcomes.filter((outcome) => outcome.state === state).length;
   const unreached = plan.actions.length - outcomes.length;
-  const parts = [`${of("applied")} applied`, `${of("failed")} failed`, `${of("skipped")} skipped`, ...(unreached > 0 ? [`${unreached} not reached`] : [])];
+  const parts = [
+    `${of("applied")} applied`,
+    `${of("failed")} failed`,
+    `${of("skipped")} skipped`,
+    ...(unreached > 0 ? [`${unreached} not reached`] : []),
+  ];
   return `Applied: ${parts.join(", ")}.`;
 }
 
@@ -36,7 +41,8 @@ interface Look {
 
 function lineOf(action: Action, outcome: Outcome | undefined, look: Look): readonly string[] {
   const state = outcome?.state ?? "not reached";
-  const detail = outcome === undefined ? "" : outcome.state === "applied" ? outcome.detail : outcome.state === "skipped" ? outcome.because : outcome.failure.code;
+  const detail =
+    outcome === undefined ? "" : outcome.state === "applied" ? outcome.detail : outcome.state === "skipped" ? outcome.because : outcome.failure.code;
   const head = `${padEnd(state, 11)} ${padEnd(plainText(action.object), look.nameWidth)}  ${action.verb}`;
   const tone = state === "applied" ? "good" : state === "failed" ? "error" : "warning";
   const text = plainText(detail);

@@ -24,7 +24,10 @@ export interface ProblemTextOptions {
 /** One problem in the five-part shape; parts nobody filled are left out. */
 export function renderProblem(problem: Problem, options: ProblemTextOptions = {}): string {
   const paint = options.colour ?? noPaint;
-  const label = paint(problem.severity === "error" ? "error" : problem.severity === "warning" ? "warning" : "quiet", `${problem.severity}[${plainText(problem.code)}]`);
+  const label = paint(
+    problem.severity === "error" ? "error" : problem.severity === "warning" ? "warning" : "quiet",
+    `${problem.severity}[${plainText(problem.code)}]`,
+  );
   const parts = (["where", "why", "effect", "next"] as const).flatMap((part) => {
     const text = problem[part];
     if (text === undefined || text === "") return [];
@@ -42,7 +45,11 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: P
 }
 
 /** A failure of an operation; `effect` says what was left undone and what went on. */
-export function renderFailure(failure: Failure, context: { readonly what?: string; readonly where?: string; readonly effect?: string } = {}, options: ProblemTextOptions = {}): string {
+export function renderFailure(
+  failure: Failure,
+  context: { readonly what?: string; readonly where?: string; readonly effect?: string } = {},
+  options: ProblemTextOptions = {},
+): string {
   const next = failure.remedy ?? (failure.retry === "transient" ? "try again: the same attempt may succeed later" : undefined);
   const problem: Problem = {
     severity: "error",
@@ -59,7 +66,9 @@ export function renderFailure(failure: Failure, context: { readonly what?: strin
 function problemOf(diagnostic: Diagnostic, effect: string | undefined): Problem {
   const { severity, code, message, location, pointer, remedy } = diagnostic;
   const place = location === undefined ? "" : `${location.file}:${location.line}:${location.column}`;
-  const where = [place, ...(pointer === undefined || pointer === "" ? [] : [place === "" ? pointer : `(${pointer})`])].filter((part) => part !== "").join(" ");
+  const where = [place, ...(pointer === undefined || pointer === "" ? [] : [place === "" ? pointer : `(${pointer})`])]
+    .filter((part) => part !== "")
+    .join(" ");
   return {
     severity,
     code,

@@ -19,7 +19,9 @@ export function renderDriftMarkdown(report: DriftReport, options: DriftMarkdownO
   const proof = proofSentence(report, options.now);
   const head = [
     `${commentMarker("drift", options.target)}\n### holdfast drift: ${markdownText(options.target, 100)} - ${driftWords(report)}`,
-    ...(report.summary.unknown > 0 ? [`**:grey_question: ${count(report.summary.unknown, "thing")} could not be observed: this report does not prove that the rest is all there is.**`] : []),
+    ...(report.summary.unknown > 0
+      ? [`**:grey_question: ${count(report.summary.unknown, "thing")} could not be observed: this report does not prove that nothing else differs.**`]
+      : []),
   ];
   const basis = `Speaks of ${markdownText(driftBasis(report, options.now))}${proof === undefined ? "" : `; ${markdownText(proof)}`}.`;
   const foot = [basis, `Drift: ${driftSentence(report)}`];
@@ -32,7 +34,8 @@ function tableOf(drifts: readonly Drift[], units: number): string {
   const rows = drifts.slice(0, maximumRows).map((drift) => {
     const place = drift.location === undefined ? "" : markdownCode(`${drift.location.file}:${drift.location.line}`);
     const what = markdownText(driftPhrase(drift), 300);
-    return `| ${driftClasses[drift.class].severity} | ${drift.class} | ${markdownCode(drift.object)} | ${what} | ${place} | ${markdownText(drift.response, 100)} |`;
+    const { severity } = driftClasses[drift.class];
+    return `| ${severity} | ${drift.class} | ${markdownCode(drift.object)} | ${what} | ${place} | ${markdownText(drift.response, 100)} |`;
   });
   const fitted = fitLines(rows, units);
   const missing = drifts.length - fitted.lines.length;
@@ -42,5 +45,12 @@ function tableOf(drifts: readonly Drift[], units: number): string {
 
 function meanings(report: DriftReport): string {
   const present = driftOrder.filter((name) => report.summary[name] > 0);
-  return ["<details>", "<summary>What the classes mean</summary>", "", ...present.map((name) => `- **${name}**: ${driftClasses[name].meaning}`), "", "</details>"].join("\n");
+  return [
+    "<details>",
+    "<summary>What the classes mean</summary>",
+    "",
+    ...present.map((name) => `- **${name}**: ${driftClasses[name].meaning}`),
+    "",
+    "</details>",
+  ].join("\n");
 }

@@ -20,7 +20,9 @@ export function renderDriftText(report: DriftReport, options: DriftTextOptions =
   const paint = options.colour ?? noPaint;
   const sections = [
     headingOf(report, options),
-    ...(report.drifts.length === 0 ? ["No drift. The machine matches the manifests."] : [report.drifts.flatMap((drift) => linesOf(drift, report, options)).join("\n")]),
+    ...(report.drifts.length === 0
+      ? ["No drift. The machine matches the manifests."]
+      : [report.drifts.flatMap((drift) => linesOf(drift, report, options)).join("\n")]),
     paint("heading", `Drift: ${driftSentence(report)}`),
   ];
   return `${sections.join("\n\n")}\n`;
@@ -32,7 +34,9 @@ function headingOf(report: DriftReport, options: DriftTextOptions): string {
   const proof = proofSentence(report, options.now);
   return [
     ...wrapText(plainText(`Drift of ${driftBasis(report, options.now)}`), width).map((line) => paint("heading", line)),
-    ...(proof === undefined ? [] : wrapText(plainText(`${proof.charAt(0).toUpperCase()}${proof.slice(1)}.`), width).map((line) => paint("quiet", line))),
+    ...(proof === undefined
+      ? []
+      : wrapText(plainText(`${proof.charAt(0).toUpperCase()}${proof.slice(1)}.`), width).map((line) => paint("quiet", line))),
   ].join("\n");
 }
 
@@ -56,5 +60,9 @@ function linesOf(drift: Drift, report: DriftReport, options: DriftTextOptions): 
 
 function detailsOf(drift: Drift): readonly string[] {
   const where = [drift.store, drift.ref, drift.path].filter((part) => part !== undefined);
-  return [...(where.length === 0 ? [] : [`at ${where.join(" ")}`]), `id ${drift.id}, level ${drift.level}`];
+  const values = [
+    ...(drift.expected === undefined ? [] : [`expected ${drift.expected}`]),
+    ...(drift.actual === undefined ? [] : [`found ${drift.actual}`]),
+  ];
+  return [...(where.length === 0 ? [] : [`at ${where.join(" ")}`]), ...values, `id ${drift.id}, level ${drift.level}`];
 }

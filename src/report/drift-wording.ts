@@ -1,7 +1,7 @@
 import type { Drift, DriftClass, DriftReport } from "../domain/drift.ts";
 import type { Instant } from "../domain/resource.ts";
 import type { Tone } from "./paint.ts";
-import { formatAge, formatInstant, formatRevision } from "./quantities.ts";
+import { formatAge, formatInstant, revisionPhrase, shortDigest } from "./quantities.ts";
 
 /** How bad a class is: `error` = the machine does not have what is declared; `warning` = somebody should look; `note` = for information. */
 export type Severity = "error" | "warning" | "note";
@@ -45,22 +45,33 @@ export function driftWords(report: DriftReport): string {
 /** Which input, when and how closely: the sentence without which a status lies. */
 export function driftBasis(report: DriftReport, now?: Instant): string {
   const age = now === undefined ? "" : ` (${formatAge(report.observedAt, now)} ago)`;
-  return `revision ${formatRevision(report.revision)}, observed ${formatInstant(report.observedAt)}${age}, level ${report.level}`;
+  return `${revisionPhrase(report.revision)}, observed ${formatInstant(report.observedAt)}${age}, level ${report.level}`;
 }
 
 /** How old the proof of the bytes is. */
 export function proofSentence(report: DriftReport, now?: Instant): string | undefined {
   const { oldest, newest, never } = report.verifiedAt;
   const age = (instant: Instant): string => (now === undefined ? formatInstant(instant) : `${formatAge(instant, now)} ago`);
-  const proven = oldest === undefined || newest === undefined ? [] : [oldest === newest ? `bytes proven ${age(oldest)}` : `bytes proven between ${age(oldest)} and ${age(newest)}`];
-  const parts = [...proven, ...(never.length === 0 ? [] : [`never proven: ${never.slice(0, 5).join(", ")}${never.length > 5 ? ` and ${never.length - 5} more` : ""}`])];
+  const proven =
+    oldest === undefined || newest === undefined
+      ? []
+      : [oldest === newest ? `bytes proven ${age(oldest)}` : `bytes proven between ${age(oldest)} and ${age(newest)}`];
+  const parts = [
+    ...proven,
+    ...(never.length === 0 ? [] : [`never proven: ${never.slice(0, 5).join(", ")}${never.length > 5 ? ` and ${never.length - 5} more` : ""}`]),
+  ];
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-/** Message with expectation and finding, when the message does not already say them. */
+/** Message with expectation and finding, when the message does not already say them; digests are shortened. */
 export function driftPhrase(drift: Drift): string {
-  const { expected, actual, message } = drift;
-  const said = (value: string | undefined): boolean => value === undefined || message.includes(value);
-  if (said(expected) && said(actual)) return message;
-  return `${message} (expected ${expected ?? "nothing"}, found ${actual ?? "nothing"})`;
+  const expected = shown(drift.expected);
+  const actual = shown(drift.actual);
+  const said = (value: string | undefined): boolean => value === undefined || drift.message.includes(value);
+  if (said(expected) && said(actual)) return drift.message;
+  return `${drift.message} (expected ${expected ?? "nothing"}, found ${actual ?? "nothing"})`;
+}
+
+function shown(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : value.replaceAll(/\b(?:sha256:)?[0-9a-f]{64}\b/g, shortDigest);
 }

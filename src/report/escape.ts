@@ -20,7 +20,9 @@ export function escapeUnprintable(text: string): string {
 
 /** JSON text in which nothing invisible is left raw; it decodes to the same value. */
 export function visibleJson(json: string): string {
-  return json.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => [...Array(char.length).keys()].map((index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, "0")}`).join(""));
+  return json.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
+    [...Array(char.length).keys()].map((index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, "0")}`).join(""),
+  );
 }
 
 /** A log line that starts with `::`, or has `##[` anywhere, is a command to the GitHub runner. */

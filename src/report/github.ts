@@ -20,7 +20,10 @@ export function renderGithubAnnotations(annotations: readonly Annotation[]): str
   const lines = (["error", "warning", "note"] as const).flatMap((severity) => {
     const all = annotations.filter((annotation) => annotation.severity === severity);
     const left = all.length - maximumPerKind;
-    return [...all.slice(0, maximumPerKind).map(commandOf), ...(left > 0 ? [`::${commands[severity]} title=holdfast::and ${left} more, see the summary`] : [])];
+    return [
+      ...all.slice(0, maximumPerKind).map(commandOf),
+      ...(left > 0 ? [`::${commands[severity]} title=holdfast::and ${left} more, see the summary`] : []),
+    ];
   });
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
 }
@@ -48,5 +51,6 @@ export function diagnosticAnnotations(diagnostics: readonly Diagnostic[]): reado
 function commandOf(annotation: Annotation): string {
   const { location } = annotation;
   const place = location === undefined ? [] : [`file=${commandProperty(location.file)}`, `line=${location.line}`, `col=${location.column}`];
-  return `::${commands[annotation.severity]} ${[...place, `title=${commandProperty(annotation.title)}`].join(",")}::${commandData(annotation.message)}`;
+  const properties = [...place, `title=${commandProperty(annotation.title)}`].join(",");
+  return `::${commands[annotation.severity]} ${properties}::${commandData(annotation.message)}`;
 }

@@ -26,7 +26,10 @@ function caseOf(drift: Drift): readonly string[] {
   const text = xmlText(driftPhrase(drift));
   const file = drift.location === undefined ? "" : ` file="${xmlText(drift.location.file)}" line="${drift.location.line}"`;
   const name = xmlText(drift.path === undefined ? drift.object : `${drift.object} ${drift.path}`);
-  const body = kind === "skipped" ? `<skipped message="${text}"/>` : `<${kind} type="${drift.class}" message="${text}">${xmlText(`Response: ${drift.response}`)}</${kind}>`;
+  const body =
+    kind === "skipped"
+      ? `<skipped message="${text}"/>`
+      : `<${kind} type="${drift.class}" message="${text}">${xmlText(`Response: ${drift.response}`)}</${kind}>`;
   return [`    <testcase classname="drift.${drift.class}" name="${name}"${file}>`, `      ${body}`, "    </testcase>"];
 }
 

@@ -17,7 +17,7 @@ import {
   verbSigns,
   verdictPhrase,
 } from "./plan-wording.ts";
-import { count, formatBytes, formatRevision } from "./quantities.ts";
+import { count, formatBytes, revisionPhrase } from "./quantities.ts";
 
 /** How a plan is shown in a pull request. */
 export interface PlanMarkdownOptions {
@@ -35,7 +35,10 @@ const maximumRows = 100;
 /** The hidden line by which a comment is found again. */
 export function commentMarker(kind: "plan" | "drift", target: string): string {
   // `--` would end the HTML comment; only harmless characters stay.
-  return `<!-- holdfast:${kind} v1 target=${target.replaceAll(/[^A-Za-z0-9_.-]/g, "_").replaceAll(/--+/g, "-").slice(0, 100)} -->`;
+  return `<!-- holdfast:${kind} v1 target=${target
+    .replaceAll(/[^A-Za-z0-9_.-]/g, "_")
+    .replaceAll(/--+/g, "-")
+    .slice(0, 100)} -->`;
 }
 
 /** A plan as one pull request comment below 60,000 UTF-16 units; the empty plan is one line below the marker. */
@@ -54,8 +57,12 @@ function warningOf(plan: Plan): readonly string[] {
   const destructive = plan.actions.filter(deletesBytes).length;
   const unknown = plan.summary.unknown;
   return [
-    ...(destructive > 0 ? [`**:warning: This plan deletes: ${count(destructive, "destructive action")}, ${formatBytes(plan.summary.bytesToFree)} would be freed.**`] : []),
-    ...(unknown > 0 ? [`**:grey_question: ${count(unknown, "thing")} could not be observed; nothing is done to ${unknown === 1 ? "it" : "them"}.**`] : []),
+    ...(destructive > 0
+      ? [`**:warning: This plan deletes: ${count(destructive, "destructive action")}, ${formatBytes(plan.summary.bytesToFree)} would be freed.**`]
+      : []),
+    ...(unknown > 0
+      ? [`**:grey_question: ${count(unknown, "thing")} could not be observed; nothing is done to ${unknown === 1 ? "it" : "them"}.**`]
+      : []),
   ];
 }
 
@@ -76,8 +83,20 @@ function bodyOf(plan: Plan, verdicts: readonly Verdict[], room: number): readonl
     left -= text.length + 2;
   };
   add(tableOf(ordered, Math.floor(left * 0.6)));
-  add(listOf("Policy", verdicts.map((verdict) => `- **${verdict.effect.toUpperCase()}** ${markdownText(verdictPhrase(verdict, plan))}`), Math.floor(left * 0.4)));
-  add(listOf("Not acted on", plan.blocked.map((item) => blockedLine(item)), Math.floor(left * 0.6)));
+  add(
+    listOf(
+      "Policy",
+      verdicts.map((verdict) => `- **${verdict.effect.toUpperCase()}** ${markdownText(verdictPhrase(verdict, plan))}`),
+      Math.floor(left * 0.4),
+    ),
+  );
+  add(
+    listOf(
+      "Not acted on",
+      plan.blocked.map((item) => blockedLine(item)),
+      Math.floor(left * 0.6),
+    ),
+  );
   add(detailsOf(ordered, left));
   return parts;
 }
@@ -86,13 +105,25 @@ function tableOf(actions: readonly Action[], units: number): string | undefined 
   if (actions.length === 0) return undefined;
   const head = ["| | Object | Action | Why | Size |", "| --- | --- | --- | --- | ---: |"];
   const rows = actions.slice(0, maximumRows).map((action) => {
-    const size = action.bytesToDownload > 0 ? formatBytes(action.bytesToDownload) : action.bytesToFree > 0 ? `frees ${formatBytes(action.bytesToFree)}` : action.sizeUnknown ? "unknown" : "";
+    const size =
+      action.bytesToDownload > 0
+        ? formatBytes(action.bytesToDownload)
+        : action.bytesToFree > 0
+          ? `frees ${formatBytes(action.bytesToFree)}`
+          : action.sizeUnknown
+            ? "unknown"
+            : "";
     const why = [action.reason, ...actionNotes(action)].map((text) => markdownText(text, 200)).join("; ");
-    return `| ${markdownCode(verbSigns[action.verb].sign)} | ${markdownCode(action.object)} | ${deletesBytes(action) ? `**${action.verb}**` : action.verb} | ${why} | ${size} |`;
+    const verb = deletesBytes(action) ? `**${action.verb}**` : action.verb;
+    return `| ${markdownCode(verbSigns[action.verb].sign)} | ${markdownCode(action.object)} | ${verb} | ${why} | ${size} |`;
   });
   const fitted = fitLines(rows, units);
   const missing = actions.length - fitted.lines.length;
-  return [...head, ...fitted.lines, ...(missing > 0 ? ["", `... and ${count(missing, "more action")}, ${leftByVerb(actions.slice(fitted.lines.length))}.`] : [])].join("\n");
+  return [
+    ...head,
+    ...fitted.lines,
+    ...(missing > 0 ? ["", `... and ${count(missing, "more action")}, ${leftByVerb(actions.slice(fitted.lines.length))}.`] : []),
+  ].join("\n");
 }
 
 function leftByVerb(actions: readonly Action[]): string {
@@ -109,14 +140,17 @@ function listOf(title: string, lines: readonly string[], units: number): string 
 function blockedLine(item: Plan["blocked"][number]): string {
   const remedy = blockedRemedy(item);
   const state = item.cause === "unknown" ? "unknown" : "blocked";
-  return `- ${markdownCode(item.object)} ${state}: ${markdownText(blockedPhrase(item))}${remedy === undefined ? "" : `. Next: ${markdownText(remedy, 200)}`}`;
+  const next = remedy === undefined ? "" : `. Next: ${markdownText(remedy, 200)}`;
+  return `- ${markdownCode(item.object)} ${state}: ${markdownText(blockedPhrase(item))}${next}`;
 }
 
 function detailsOf(actions: readonly Action[], units: number): string | undefined {
   if (actions.length === 0) return undefined;
   const sign = (action: Action): string => (action.bytesToDownload > 0 ? "+" : deletesBytes(action) ? "-" : " ");
   const lines = actions.map((action) => {
-    const text = [action.id, actionPhrase(action), action.object, actionSubject(action), `[${action.reason}]`].filter((part) => part !== "").join(" ");
+    const text = [action.id, actionPhrase(action), action.object, actionSubject(action), `[${action.reason}]`]
+      .filter((part) => part !== "")
+      .join(" ");
     return `${sign(action)} ${text}`;
   });
   const fitted = fitLines(lines, units - 600);
@@ -132,7 +166,7 @@ function footerOf(plan: Plan, options: PlanMarkdownOptions): string {
 
 function provenance(plan: Plan, options: PlanMarkdownOptions): string {
   const parts = [
-    `revision ${markdownText(formatRevision(plan.revision))}`,
+    markdownText(revisionPhrase(plan.revision)),
     `plan ${markdownCode(`sha256:${plan.digest}`)}`,
     `holdfast ${markdownText(plan.toolVersion)}`,
     ...(options.updated === undefined ? [] : [`updated ${markdownText(options.updated)}`]),

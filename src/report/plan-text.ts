@@ -63,7 +63,12 @@ export function renderPlanText(plan: Plan, options: PlanTextOptions = {}): strin
 
 function lookOf(plan: Plan, options: PlanTextOptions): Look {
   const widths = [...plan.actions, ...plan.blocked].map((item) => displayWidth(plainText(item.object)));
-  return { paint: options.colour ?? noPaint, width: options.width ?? 80, details: options.details ?? false, nameWidth: Math.min(30, Math.max(0, ...widths)) };
+  return {
+    paint: options.colour ?? noPaint,
+    width: options.width ?? 80,
+    details: options.details ?? false,
+    nameWidth: Math.min(30, Math.max(0, ...widths)),
+  };
 }
 
 function headingOf(plan: Plan, options: PlanTextOptions, look: Look): string {
@@ -77,9 +82,11 @@ function headingOf(plan: Plan, options: PlanTextOptions, look: Look): string {
 }
 
 function emptyText(plan: Plan): string {
-  if (plan.blocked.length > 0 || plan.summary.unknown > 0) return "Nothing will be changed, because what is listed below could not be observed or is blocked.";
-  if (plan.summary.unmanaged > 0) return `No changes. The machine matches the manifests, but ${count(plan.summary.unmanaged, "model")} nobody declared ${plan.summary.unmanaged === 1 ? "is" : "are"} also there.`;
-  return "No changes. The machine matches the manifests.";
+  if (plan.blocked.length > 0 || plan.summary.unknown > 0)
+    return "Nothing will be changed, because what is listed below could not be observed or is blocked.";
+  const { unmanaged } = plan.summary;
+  const others = unmanaged === 0 ? "" : `, but ${count(unmanaged, "model")} nobody declared ${unmanaged === 1 ? "is" : "are"} also there`;
+  return `No changes. The machine matches the manifests${others}.`;
 }
 
 function actionSections(plan: Plan, look: Look): readonly string[] {
@@ -87,7 +94,9 @@ function actionSections(plan: Plan, look: Look): readonly string[] {
   const shown = look.details ? other : withinLimit(other);
   const lines = [...shown.flatMap((action) => actionLines(action, look)), ...(shown.length < other.length ? [leftOut(other, shown)] : [])];
   return [
-    ...(destructive.length === 0 ? [] : [[look.paint("destroy", `DESTRUCTIVE (${destructive.length})`), ...destructive.flatMap((action) => actionLines(action, look))].join("\n")]),
+    ...(destructive.length === 0
+      ? []
+      : [[look.paint("destroy", `DESTRUCTIVE (${destructive.length})`), ...destructive.flatMap((action) => actionLines(action, look))].join("\n")]),
     ...(lines.length === 0 ? [] : [lines.join("\n")]),
     ...(plan.actions.length === 0 ? [] : [legendOf([...destructive, ...shown], look)]),
   ];
@@ -112,7 +121,9 @@ function leftOut(all: readonly Action[], shown: readonly Action[]): string {
 function legendOf(actions: readonly Action[], look: Look): string {
   const entries = new Map(actions.map((action) => [verbSigns[action.verb].sign, verbSigns[action.verb].legend]));
   const sentence = `Signs: ${[...entries].map(([sign, legend]) => `${sign} ${legend}`).join("; ")}.`;
-  return wrapText(sentence, look.width).map((line) => look.paint("quiet", line)).join("\n");
+  return wrapText(sentence, look.width)
+    .map((line) => look.paint("quiet", line))
+    .join("\n");
 }
 
 function actionLines(action: Action, look: Look): readonly string[] {
@@ -130,24 +141,34 @@ function detailsOf(action: Action): readonly string[] {
   const place = action.location === undefined ? [] : [`declared in ${action.location.file}:${action.location.line}`];
   const after = action.dependsOn.length === 0 ? [] : [`after ${action.dependsOn.join(", ")}`];
   const needs = action.preconditions.map((need) =>
-    need.kind === "unchanged" ? `only if ${need.ref} is unchanged (${shortDigest(need.fingerprint)})` : `only if ${need.ref} is ${need.kind === "absent" ? "absent" : "not loaded"}`,
+    need.kind === "unchanged"
+      ? `only if ${need.ref} is unchanged (${shortDigest(need.fingerprint)})`
+      : `only if ${need.ref} is ${need.kind === "absent" ? "absent" : "not loaded"}`,
   );
-  return [`${action.id}, cause ${action.cause}, risk ${action.risk}, store ${action.store}, ref ${action.ref}`, ...place, ...after, ...needs].map(plainText);
+  return [`${action.id}, cause ${action.cause}, risk ${action.risk}, store ${action.store}, ref ${action.ref}`, ...place, ...after, ...needs].map(
+    plainText,
+  );
 }
 
 function blockedSection(blocked: readonly Blocked[], look: Look): readonly string[] {
   if (blocked.length === 0) return [];
-  const reasons = Map.groupBy(blocked, (item) => `${item.cause === "unknown" ? "unknown" : "blocked"}: ${blockedPhrase(item)}\0${blockedRemedy(item) ?? ""}`);
-  const lines = [...reasons.entries()].flatMap(([reason, items]) => {
-    const [why = "", remedy = ""] = reason.split("\0");
-    return [...items.map((item) => blockedHead(item, look)), ...indented(plainText(why), look), ...(remedy === "" ? [] : indented(plainText(`next: ${remedy}`), look))];
-  });
+  const groups = Map.groupBy(blocked, (item) => JSON.stringify([item.cause === "unknown", blockedPhrase(item), blockedRemedy(item)]));
+  const lines = [...groups.values()].flatMap((items) => [
+    ...items.map((item) => blockedHead(item, look)),
+    ...items.slice(0, 1).flatMap((item) => blockedReason(item, look)),
+  ]);
   return [[look.paint("warning", `NOT ACTED ON (${blocked.length})`), ...lines].join("\n")];
 }
 
 function blockedHead(item: Blocked, look: Look): string {
   const place = item.location === undefined ? "" : ` (${item.location.file}:${item.location.line})`;
   return look.paint("warning", `  ${item.cause === "unknown" ? "?" : "!"} ${plainText(item.object)}${plainText(place)}`);
+}
+
+function blockedReason(item: Blocked, look: Look): readonly string[] {
+  const remedy = blockedRemedy(item);
+  const reason = `${item.cause === "unknown" ? "unknown" : "blocked"}: ${blockedPhrase(item)}`;
+  return [...indented(plainText(reason), look), ...(remedy === undefined ? [] : indented(plainText(`next: ${remedy}`), look))];
 }
 
 function verdictSection(plan: Plan, verdicts: readonly Verdict[], look: Look): readonly string[] {

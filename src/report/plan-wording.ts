@@ -19,7 +19,19 @@ export const verbSigns: Readonly<Record<Verb, { readonly sign: string; readonly 
   purge: { sign: "-", legend: "delete", tone: "destroy" },
 };
 
-const verbOrder: readonly Verb[] = ["pull", "repair", "tag", "hash", "import", "activate", "deactivate", "deprecate", "undeprecate", "forget", "purge"];
+const verbOrder: readonly Verb[] = [
+  "pull",
+  "repair",
+  "tag",
+  "hash",
+  "import",
+  "activate",
+  "deactivate",
+  "deprecate",
+  "undeprecate",
+  "forget",
+  "purge",
+];
 
 /** The frozen sentence that starts `Plan:`; programs read it although they should read the JSON. */
 export function summarySentence(plan: Plan): string {
@@ -75,7 +87,9 @@ export function actionSubject(action: Action): string {
   switch (work.verb) {
     case "pull":
     case "repair":
-      return work.request.kind === "ollama" ? `from ${work.request.model}` : `from huggingface ${work.request.repo}@${work.request.commit.slice(0, 7)}`;
+      return work.request.kind === "ollama"
+        ? `from ${work.request.model}`
+        : `from huggingface ${work.request.repo}@${work.request.commit.slice(0, 7)}`;
     case "tag":
       return `${work.request.from} as ${work.request.to}`;
     case "activate":
@@ -99,7 +113,9 @@ export function actionNotes(action: Action): readonly string[] {
 
 /** One clause per blocked thing. */
 export function blockedPhrase(blocked: Blocked): string {
-  return blocked.failure === undefined || blocked.reason.includes(blocked.failure.message) ? blocked.reason : `${blocked.reason}: ${blocked.failure.message}`;
+  return blocked.failure === undefined || blocked.reason.includes(blocked.failure.message)
+    ? blocked.reason
+    : `${blocked.reason}: ${blocked.failure.message}`;
 }
 
 /** The next step for a blocked thing, when there is one. */

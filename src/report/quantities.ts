@@ -64,6 +64,11 @@ export function formatRevision(revision: { readonly commit?: string; readonly di
   return revision.dirty ? `${revision.commit.slice(0, 7)} with local changes` : revision.commit.slice(0, 7);
 }
 
+/** The same inside a sentence: `revision 4f2c1ab`, `files 7d272f984ecd`. */
+export function revisionPhrase(revision: Parameters<typeof formatRevision>[0]): string {
+  return revision.commit === undefined ? formatRevision(revision) : `revision ${formatRevision(revision)}`;
+}
+
 /** `1 error`, `2 errors`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

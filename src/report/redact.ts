@@ -30,9 +30,11 @@ const secretPlaces: readonly RegExp[] = [
   /(\b[A-Za-z][A-Za-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{1,512}@/g,
   // Not every word after "basic": base64 has a digit, a sign or a capital inside.
   /(\b[Bb](?:earer|asic)\s+)(?=[A-Za-z]*(?:[0-9+/=._~-]|[a-z][A-Z]|[A-Z]{2}))[A-Za-z0-9+/=._~-]{8,}/g,
-  /(\b(?:(?:proxy-)?authorization|(?:set-)?cookie|x-(?:api|auth|access|hf)-?(?:key|token))["']?\s{0,4}[:=]\s{0,4}["']?)(?!(?:Bearer|Basic)\b)[^\s"',]{4,}/gi,
+  /(\b(?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!(?:Bearer|Basic)\b)[^\s"',]{4,}/gi,
+  /(\b(?:(?:set-)?cookie|x-(?:api|auth|access|hf)-?(?:key|token))["']?\s{0,4}[:=]\s{0,4}["']?)[^\s"',]{4,}/gi,
   // Signed URLs and query parameters
-  /([?&](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|policy|key-pair-id|token|access_token|refresh_token|api_?key|auth|password|secret)=)[^&\s"'#]+/gi,
+  /([?&](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|policy|key-pair-id)=)[^&\s"'#]+/gi,
+  /([?&](?:token|access_token|refresh_token|api_?key|auth|password|secret)=)[^&\s"'#]+/gi,
   // NAME=value and "name": "value" where the name says what it is
   /(\b[A-Za-z0-9_.-]{0,40}(?:token|secret|passw(?:or)?d|api[_-]?key|private[_-]?key|access[_-]?key)["']?\s{0,2}=\s{0,2}["']?)[^\s"'&]{4,}/gi,
   /("[A-Za-z0-9_.-]{0,40}(?:token|secret|passw(?:or)?d|api[_-]?key|private[_-]?key|access[_-]?key)"\s{0,4}:\s{0,4}")[^"]{4,}/gi,

@@ -20,7 +20,9 @@ export function renderSarif(report: DriftReport, options: SarifOptions): string 
   const left = report.drifts.length - kept.length;
   const run = {
     tool: { driver: { name: "Holdfast", semanticVersion: options.toolVersion, rules: driftOrder.map((name) => ruleOf(name)) } },
-    invocations: [{ executionSuccessful: true, endTimeUtc: report.observedAt, ...(left > 0 ? { toolExecutionNotifications: [notification(left)] } : {}) }],
+    invocations: [
+      { executionSuccessful: true, endTimeUtc: report.observedAt, ...(left > 0 ? { toolExecutionNotifications: [notification(left)] } : {}) },
+    ],
     automationDetails: { id: "holdfast/drift/" },
     columnKind: "utf16CodeUnits",
     properties: { revision: report.revision, level: report.level },
@@ -31,7 +33,13 @@ export function renderSarif(report: DriftReport, options: SarifOptions): string 
 
 function ruleOf(name: Drift["class"]): object {
   const { severity, meaning } = driftClasses[name];
-  return { id: `drift/${name}`, name: `drift-${name}`, shortDescription: { text: meaning }, defaultConfiguration: { level: severity }, properties: { tags: ["drift"] } };
+  return {
+    id: `drift/${name}`,
+    name: `drift-${name}`,
+    shortDescription: { text: meaning },
+    defaultConfiguration: { level: severity },
+    properties: { tags: ["drift"] },
+  };
 }
 
 function resultOf(drift: Drift, fallbackFile: string): object {
@@ -42,9 +50,20 @@ function resultOf(drift: Drift, fallbackFile: string): object {
     ruleIndex: driftOrder.indexOf(drift.class),
     level: driftClasses[drift.class].severity,
     message: { text: safe(`${drift.object}: ${driftPhrase(drift)}. Response: ${drift.response}`) },
-    locations: [{ physicalLocation: { artifactLocation: { uri: encodePath(file), uriBaseId: "%SRCROOT%" }, region }, logicalLocations: [{ fullyQualifiedName: safe(drift.object), kind: "resource" }] }],
+    locations: [
+      {
+        physicalLocation: { artifactLocation: { uri: encodePath(file), uriBaseId: "%SRCROOT%" }, region },
+        logicalLocations: [{ fullyQualifiedName: safe(drift.object), kind: "resource" }],
+      },
+    ],
     partialFingerprints: { "holdfastDrift/v1": sha256(drift.id) },
-    properties: { level: drift.level, ...(drift.store === undefined ? {} : { store: drift.store }), ...(drift.ref === undefined ? {} : { ref: safe(drift.ref) }) },
+    properties: {
+      level: drift.level,
+      ...(drift.store === undefined ? {} : { store: drift.store }),
+      ...(drift.ref === undefined ? {} : { ref: safe(drift.ref) }),
+      ...(drift.expected === undefined ? {} : { expected: safe(drift.expected) }),
+      ...(drift.actual === undefined ? {} : { actual: safe(drift.actual) }),
+    },
   };
 }
 
@@ -53,7 +72,10 @@ function notification(left: number): object {
 }
 
 function encodePath(file: string): string {
-  return file.split("/").map((segment) => encodeURIComponent(segment.toWellFormed())).join("/");
+  return file
+    .split("/")
+    .map((segment) => encodeURIComponent(segment.toWellFormed()))
+    .join("/");
 }
 
 function safe(text: string): string {

@@ -28,8 +28,16 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
   const titles = columns.map((column) => column.title.toUpperCase());
   const cells = rows.map((row) => columns.map((_column, index) => plainText(row[index] ?? "") || "-"));
   const shown = options.header === false ? cells : [titles, ...cells];
-  const widths = fitWidths(columns, columns.map((_column, index) => Math.max(0, ...shown.map((row) => displayWidth(row[index] ?? "")))), options.width);
-  const lineOf = (row: readonly string[]): string => columns.map((column, index) => cellOf(column, row[index] ?? "", widths[index] ?? 0)).join(gap).trimEnd();
+  const widths = fitWidths(
+    columns,
+    columns.map((_column, index) => Math.max(0, ...shown.map((row) => displayWidth(row[index] ?? "")))),
+    options.width,
+  );
+  const lineOf = (row: readonly string[]): string =>
+    columns
+      .map((column, index) => cellOf(column, row[index] ?? "", widths[index] ?? 0))
+      .join(gap)
+      .trimEnd();
   const lines = [...(options.header === false ? [] : [paint("heading", lineOf(titles))]), ...cells.map(lineOf)];
   return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
 }

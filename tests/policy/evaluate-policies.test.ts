@@ -21,7 +21,9 @@ async function verdictsOf(policy: Policy, plan = twoActions): Promise<readonly V
 
 describe("evaluatePolicies", () => {
   it("denies exactly the actions that do not satisfy the rule", async () => {
-    expect(await verdictsOf(policyWith('action.verb != "purge"'))).toEqual([{ rule: "policy/rule", effect: "deny", message: "the rule does not hold", actionId: "a1" }]);
+    expect(await verdictsOf(policyWith('action.verb != "purge"'))).toEqual([
+      { rule: "policy/rule", effect: "deny", message: "the rule does not hold", actionId: "a1" },
+    ]);
   });
 
   it("evaluates a rule about the plan or the host once, also for a plan without actions", async () => {
@@ -60,9 +62,17 @@ describe("evaluatePolicies", () => {
   it("refuses when an expression cannot be evaluated, unless its failure policy says to ignore that, and says so", async () => {
     const expression = 'model.licence == "mit"';
     const [failed] = await verdictsOf(policyWith(expression));
-    expect(failed).toMatchObject({ effect: "deny", actionId: "a1", message: "the rule does not hold (could not be evaluated: field not found: licence)" });
+    expect(failed).toMatchObject({
+      effect: "deny",
+      actionId: "a1",
+      message: "the rule does not hold (could not be evaluated: field not found: licence)",
+    });
     const [ignored] = await verdictsOf(policyWith(expression, { failurePolicy: "Ignore" }));
-    expect(ignored).toMatchObject({ effect: "audit", actionId: "a1", message: "the rule does not hold: could not be evaluated and is ignored (field not found: licence)" });
+    expect(ignored).toMatchObject({
+      effect: "audit",
+      actionId: "a1",
+      message: "the rule does not hold: could not be evaluated and is ignored (field not found: licence)",
+    });
     const [condition] = await verdictsOf(policyWith("true", { matchConditions: [{ name: "odd", expression: "1" }] }));
     expect(condition).toMatchObject({ effect: "deny", message: 'match condition "odd" (could not be evaluated: it is neither true nor false)' });
   });
@@ -119,7 +129,12 @@ describe("hostile expressions", () => {
   });
 
   it("accepts what lies within the limits", async () => {
-    for (const expression of [`${"(".repeat(32)}true${")".repeat(32)}`, `${some}.all(x, [1, 2].all(y, x <= y))`, `${some}.map(x, x + 1).size() == 301`, `'${"a".repeat(64)}'.matches('^[0-9a-f]{64}$')`]) {
+    for (const expression of [
+      `${"(".repeat(32)}true${")".repeat(32)}`,
+      `${some}.all(x, [1, 2].all(y, x <= y))`,
+      `${some}.map(x, x + 1).size() == 301`,
+      `'${"a".repeat(64)}'.matches('^[0-9a-f]{64}$')`,
+    ]) {
       expect(await verdictsOf(policyWith(expression)), expression).toEqual([]);
     }
   });
@@ -150,19 +165,55 @@ describe("hostile expressions", () => {
       if (running) setImmediate(turn);
     };
     setImmediate(turn);
-    expect(await verdictsOf(policyWith(`[${"1,".repeat(200)}1].all(x, [1, 2, 3, 4, 5].all(y, x < y + 1)) && action.verb == "pull"`), planWith(actions))).toEqual([]);
+    expect(
+      await verdictsOf(policyWith(`[${"1,".repeat(200)}1].all(x, [1, 2, 3, 4, 5].all(y, x < y + 1)) && action.verb == "pull"`), planWith(actions)),
+    ).toEqual([]);
     running = false;
     expect(turns).toBeGreaterThan(10);
   });
 
   it("SEC-28 any text as an expression gives verdicts, never an exception, and passes only where the engine alone says true", async () => {
-    const words = fc.constantFrom("plan", ".summary", "(", ")", "[", "]", "{", "}", "==", "&&", "||", "!", "true", "false", "1", "'a'", "?", ":", ",", ".map(x, ", ".all(", "-", "matches", "\u0000", "\\", '"', "//");
+    const words = fc.constantFrom(
+      "plan",
+      ".summary",
+      "(",
+      ")",
+      "[",
+      "]",
+      "{",
+      "}",
+      "==",
+      "&&",
+      "||",
+      "!",
+      "true",
+      "false",
+      "1",
+      "'a'",
+      "?",
+      ":",
+      ",",
+      ".map(x, ",
+      ".all(",
+      "-",
+      "matches",
+      "\u0000",
+      "\\",
+      '"',
+      "//",
+    );
     const bindings = { plan: toCelInput(twoActions), host: toCelInput(context.host), action: new Map(), model: new Map() };
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.string({ maxLength: 60 }), fc.array(words, { maxLength: 25 }).map((parts) => parts.join(" "))), async (expression) => {
-        const verdicts = await verdictsOf(policyWith(expression));
-        if (verdicts.length === 0) expect(run(expression, bindings)).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string({ maxLength: 60 }),
+          fc.array(words, { maxLength: 25 }).map((parts) => parts.join(" ")),
+        ),
+        async (expression) => {
+          const verdicts = await verdictsOf(policyWith(expression));
+          if (verdicts.length === 0) expect(run(expression, bindings)).toBe(true);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -172,7 +223,10 @@ describe("checkPolicies", () => {
   it("reports every expression that could never be evaluated, with its place", async () => {
     const policy = policyWith("1 +", {
       matchConditions: [{ name: "c", expression: "variables.later" }],
-      variables: [{ name: "early", expression: "variables.later == 1" }, { name: "later", expression: "x" }],
+      variables: [
+        { name: "early", expression: "variables.later == 1" },
+        { name: "later", expression: "x" },
+      ],
     });
     expect((await checkPolicies([policy])).map(({ pointer, message }) => `${pointer} ${message}`)).toMatchInlineSnapshot(`
       [

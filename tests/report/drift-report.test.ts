@@ -5,7 +5,7 @@ import { renderDriftMarkdown } from "../../src/report/drift-markdown.ts";
 import { buildDriftReport } from "../../src/report/drift-report.ts";
 import { renderDriftText } from "../../src/report/drift-text.ts";
 import { driftOrder } from "../../src/report/drift-wording.ts";
-import { driftWith, richDrifts, richReport } from "./samples.ts";
+import { driftWith, hex, richDrifts, richReport } from "./samples.ts";
 
 const { formatVersion: _version, summary: _summary, drifts: _drifts, ...context } = richReport;
 
@@ -30,13 +30,20 @@ describe("buildDriftReport", () => {
   });
 
   it("does not depend on the order in which drifts were found, and the counts add up", () => {
-    const drift = fc.record({ class: fc.constantFrom(...driftOrder), object: fc.constantFrom("model/a", "model/b", "model/c"), id: fc.string({ maxLength: 4 }) }).map((parts) => driftWith(parts));
+    const drift = fc
+      .record({ class: fc.constantFrom(...driftOrder), object: fc.constantFrom("model/a", "model/b", "model/c"), id: fc.string({ maxLength: 4 }) })
+      .map((parts) => driftWith(parts));
     fc.assert(
-      fc.property(fc.array(drift, { maxLength: 20 }).chain((drifts) => fc.tuple(fc.constant(drifts), fc.shuffledSubarray(drifts, { minLength: drifts.length }))), ([drifts, shuffled]) => {
-        const report = buildDriftReport(drifts, context);
-        expect(JSON.stringify(buildDriftReport(shuffled, context))).toBe(JSON.stringify(report));
-        expect(Object.values(report.summary).reduce((sum, number) => sum + number, 0)).toBe(drifts.length);
-      }),
+      fc.property(
+        fc
+          .array(drift, { maxLength: 20 })
+          .chain((drifts) => fc.tuple(fc.constant(drifts), fc.shuffledSubarray(drifts, { minLength: drifts.length }))),
+        ([drifts, shuffled]) => {
+          const report = buildDriftReport(drifts, context);
+          expect(JSON.stringify(buildDriftReport(shuffled, context))).toBe(JSON.stringify(report));
+          expect(Object.values(report.summary).reduce((sum, number) => sum + number, 0)).toBe(drifts.length);
+        },
+      ),
     );
   });
 
@@ -98,8 +105,30 @@ describe("renderDriftText", () => {
     `);
   });
 
+  it("shortens digests in the message and shows them in full with details", () => {
+    const drift = driftWith({
+      class: "corrupt",
+      object: "model/a",
+      message: "w.bin has wrong bytes",
+      expected: hex("a"),
+      actual: `sha256:${hex("b")}`,
+    });
+    const report = buildDriftReport([drift], context);
+    expect(renderDriftText(report, { width: 200 })).toContain("model/a  w.bin has wrong bytes (expected aaaaaaaaaaaa, found bbbbbbbbbbbb)\n");
+    expect(renderDriftText(report, { details: true })).toContain(`expected ${hex("a")}\n`);
+  });
+
+  it("names the files when there is no commit", () => {
+    expect(renderDriftText(buildDriftReport([], { ...context, revision: { dirty: false, digest: hex("c") } }))).toContain(
+      "Drift of files cccccccccccc, observed",
+    );
+  });
+
   it("adds store, reference, file and id with details", () => {
-    const text = renderDriftText(buildDriftReport([driftWith({ class: "corrupt", object: "model/a", store: "huggingface", ref: "org/a@1", path: "w.bin" })], context), { details: true });
+    const text = renderDriftText(
+      buildDriftReport([driftWith({ class: "corrupt", object: "model/a", store: "huggingface", ref: "org/a@1", path: "w.bin" })], context),
+      { details: true },
+    );
     expect(text).toContain("at huggingface org/a@1 w.bin");
     expect(text).toContain("id corrupt:model/a, level full");
   });
@@ -111,7 +140,7 @@ describe("renderDriftMarkdown", () => {
       "<!-- holdfast:drift v1 target=gpu-01 -->
       ### holdfast drift: gpu-01 - 1 corrupt, 1 digest, 1 unknown, 1 extra
 
-      **:grey_question: 1 thing could not be observed: this report does not prove that the rest is all there is.**
+      **:grey_question: 1 thing could not be observed: this report does not prove that nothing else differs.**
 
       | Severity | Class | Object | What | Where | Response |
       | --- | --- | --- | --- | --- | --- |
@@ -139,7 +168,9 @@ describe("renderDriftMarkdown", () => {
 
   it("stays below 60,000 UTF-16 units and says what is left out", () => {
     const long = "|<@`\u{1f600}".repeat(200);
-    const many = Array.from({ length: 3_000 }, (_unused, index) => driftWith({ class: "missing", object: `model/${long}${index}`, message: long, response: long }));
+    const many = Array.from({ length: 3_000 }, (_unused, index) =>
+      driftWith({ class: "missing", object: `model/${long}${index}`, message: long, response: long }),
+    );
     const text = renderDriftMarkdown(buildDriftReport([...many, ...richDrifts], context), { target: "x" });
     expect(text.length).toBeLessThan(60_000);
     expect(text).toMatch(/\.\.\. and \d+ more drifts\./);

@@ -22,21 +22,64 @@ function planAbout(text: string): Plan {
   const place = { file: text, line: 1, column: 1 };
   return planWith(
     [
-      actionWith({ ...pullQwen, object: `model/${text}`, ref: text, reason: text, location: place, preconditions: [{ kind: "absent", store: "huggingface", ref: text }] }),
+      actionWith({
+        ...pullQwen,
+        object: `model/${text}`,
+        ref: text,
+        reason: text,
+        location: place,
+        preconditions: [{ kind: "absent", store: "huggingface", ref: text }],
+      }),
       actionWith({ ...purgeLlama, object: `holding/${text}`, ref: text, reason: text }),
-      actionWith({ id: "a3", verb: "tag", object: `model/${text}`, reason: text, work: { verb: "tag", request: { from: text, to: text, digest: text } } }),
+      actionWith({
+        id: "a3",
+        verb: "tag",
+        object: `model/${text}`,
+        reason: text,
+        work: { verb: "tag", request: { from: text, to: text, digest: text } },
+      }),
     ],
-    { blocked: [{ object: `model/${text}`, cause: "unknown", reason: text, remedy: text, failure: { code: "upstream", retry: "transient", message: text }, location: place }] },
+    {
+      blocked: [
+        {
+          object: `model/${text}`,
+          cause: "unknown",
+          reason: text,
+          remedy: text,
+          failure: { code: "upstream", retry: "transient", message: text },
+          location: place,
+        },
+      ],
+    },
   );
 }
 
-function verdictsAbout(text: string): readonly { readonly rule: string; readonly effect: "deny"; readonly message: string; readonly remedy: string; readonly actionId: string }[] {
+function verdictsAbout(
+  text: string,
+): readonly { readonly rule: string; readonly effect: "deny"; readonly message: string; readonly remedy: string; readonly actionId: string }[] {
   return [{ rule: text, effect: "deny", message: text, remedy: text, actionId: "a1" }];
 }
 
 function driftsAbout(text: string): ReturnType<typeof buildDriftReport> {
-  const drift = driftWith({ id: text, class: "digest", object: `model/${text}`, store: `ollama:${text}`, ref: text, path: text, message: text, expected: text, actual: `${text}2`, response: text, location: { file: text, line: 1, column: 1 } });
-  return buildDriftReport([drift], { ...context, inSync: [text], verifiedAt: { never: [text] }, revision: { commit: text, dirty: true, digest: text } });
+  const drift = driftWith({
+    id: text,
+    class: "digest",
+    object: `model/${text}`,
+    store: `ollama:${text}`,
+    ref: text,
+    path: text,
+    message: text,
+    expected: text,
+    actual: `${text}2`,
+    response: text,
+    location: { file: text, line: 1, column: 1 },
+  });
+  return buildDriftReport([drift], {
+    ...context,
+    inSync: [text],
+    verifiedAt: { never: [text] },
+    revision: { commit: text, dirty: true, digest: text },
+  });
 }
 
 /** Every rendering for people, each with the given text in every place. */
@@ -51,30 +94,46 @@ function textsAbout(text: string): readonly string[] {
       { state: "failed", actionId: "a1", failure },
     ]),
     renderTable([{ title: "a" }, { title: "b" }], [[text, text]], { width: 40 }),
-    renderStatusText([{ name: text, roles: [text], desired: text, applied: text, drift: text, health: text, suspended: true, sizeBytes: 1, since: text }], { now, notes: [text] }),
-    renderDiagnostics([{ severity: "error", code: text, message: text, location: { file: text, line: 1, column: 1 }, pointer: text, remedy: text }], { effect: text }),
+    renderStatusText(
+      [{ name: text, roles: [text], desired: text, applied: text, drift: text, health: text, suspended: true, sizeBytes: 1, since: text }],
+      { now, notes: [text] },
+    ),
+    renderDiagnostics([{ severity: "error", code: text, message: text, location: { file: text, line: 1, column: 1 }, pointer: text, remedy: text }], {
+      effect: text,
+    }),
     renderFailure(failure, { what: text, where: text, effect: text }),
   ];
 }
 
 function markdownAbout(text: string): readonly string[] {
-  return [renderPlanMarkdown(planAbout(text), { target: text, verdicts: verdictsAbout(text), reproduce: text, updated: text }), renderDriftMarkdown(driftsAbout(text), { target: text })];
+  return [
+    renderPlanMarkdown(planAbout(text), { target: text, verdicts: verdictsAbout(text), reproduce: text, updated: text }),
+    renderDriftMarkdown(driftsAbout(text), { target: text }),
+  ];
 }
 
 const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 80 }),
   fc.array(fc.constantFrom(...hostileTexts), { minLength: 1, maxLength: 4 }).map((parts) => parts.join("")),
-  fc.array(fc.constantFrom("|", "`", "``", "\\", "\n", "<", ">", "@", "#1", "*", "_", "~~~", "---", "[x](y)", "a", " ", "::", "\u202e", "\u001b["), { maxLength: 30 }).map((parts) => parts.join("")),
+  fc
+    .array(fc.constantFrom("|", "`", "``", "\\", "\n", "<", ">", "@", "#1", "*", "_", "~~~", "---", "[x](y)", "a", " ", "::", "\u202e", "\u001b["), {
+      maxLength: 30,
+    })
+    .map((parts) => parts.join("")),
 );
-const unsafe = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}]/u;
+const unsafe =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}]/u;
 
 describe("what people read", () => {
-  it.each(hostileTexts.map((text) => [plainText(text), text] as const))("SEC-21 no control, bidi or zero width character of %s reaches a terminal", (_shown, text) => {
-    for (const rendered of [...textsAbout(text), ...markdownAbout(text)]) {
-      expect(rendered).not.toMatch(unsafe);
-      expect(rendered.isWellFormed()).toBe(true);
-    }
-  });
+  it.each(hostileTexts.map((text) => [plainText(text), text] as const))(
+    "SEC-21 no control, bidi or zero width character of %s reaches a terminal",
+    (_shown, text) => {
+      for (const rendered of [...textsAbout(text), ...markdownAbout(text)]) {
+        expect(rendered).not.toMatch(unsafe);
+        expect(rendered.isWellFormed()).toBe(true);
+      }
+    },
+  );
 
   it("SEC-21 no text whatever puts a control, bidi or zero width character into any rendering", () => {
     fc.assert(
@@ -124,14 +183,17 @@ function structureOf(markdown: string): readonly string[] {
 describe("what GitHub renders", () => {
   const plain = markdownAbout("plain").map(structureOf);
 
-  it.each(hostileTexts.map((text) => [plainText(text), text] as const))("SEC-22 the structure of a comment is the same with %s as with a plain name", (_shown, text) => {
-    for (const [index, markdown] of markdownAbout(text).entries()) {
-      const [marker, ...rest] = structureOf(markdown);
-      const [plainMarker, ...plainRest] = plain[index] ?? [];
-      expect(marker?.slice(0, 4)).toBe(plainMarker?.slice(0, 4));
-      expect(rest).toEqual(plainRest);
-    }
-  });
+  it.each(hostileTexts.map((text) => [plainText(text), text] as const))(
+    "SEC-22 the structure of a comment is the same with %s as with a plain name",
+    (_shown, text) => {
+      for (const [index, markdown] of markdownAbout(text).entries()) {
+        const [marker, ...rest] = structureOf(markdown);
+        const [plainMarker, ...plainRest] = plain[index] ?? [];
+        expect(marker?.slice(0, 4)).toBe(plainMarker?.slice(0, 4));
+        expect(rest).toEqual(plainRest);
+      }
+    },
+  );
 
   it("SEC-22 a mention and an issue number are broken also after entities were decoded", () => {
     expect(markdownText("@org #12 www.x.example https://y")).toBe("&#64;&#8203;org &#35;&#8203;12 www&#8203;.x.example https&#58;&#8203;//y");
@@ -146,9 +208,7 @@ describe("what GitHub renders", () => {
       fc.property(anyText, (text) => {
         for (const [index, markdown] of markdownAbout(text).entries()) {
           expect(structureOf(markdown).slice(1)).toEqual((plain[index] ?? []).slice(1));
-          const prose = markdown
-            .replaceAll(/^(```+)diff\n[\s\S]*?\n\1$/gm, "")
-            .replaceAll(/(?<!`)(`+)(?!`)[^\n]*?[^`\n]\1(?!`)/g, "code");
+          const prose = markdown.replaceAll(/^(```+)diff\n[\s\S]*?\n\1$/gm, "").replaceAll(/(?<!`)(`+)(?!`)[^\n]*?[^`\n]\1(?!`)/g, "code");
           const known = /^<!-- holdfast:(?:plan|drift) v1 target=[A-Za-z0-9_.-]* -->$|<\/?(?:details|summary)>/gm;
           expect(prose.replaceAll(known, "")).not.toMatch(/[<>`]|@|:\/\/|\bwww\.|#\w(?<!&#\d)|\]\(/);
         }

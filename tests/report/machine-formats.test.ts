@@ -8,7 +8,16 @@ import { driftWith, hostileTexts, richReport } from "./samples.ts";
 
 const { formatVersion: _version, summary: _summary, drifts: _drifts, ...context } = richReport;
 const hostileReport = buildDriftReport(
-  hostileTexts.map((text, index) => driftWith({ id: `d${index}`, class: "missing", object: `model/${text}`, message: text, response: text, location: { file: `manifests/${text}.yaml`, line: 1, column: 1 } })),
+  hostileTexts.map((text, index) =>
+    driftWith({
+      id: `d${index}`,
+      class: "missing",
+      object: `model/${text}`,
+      message: text,
+      response: text,
+      location: { file: `manifests/${text}.yaml`, line: 1, column: 1 },
+    }),
+  ),
   { ...context, inSync: hostileTexts },
 );
 
@@ -22,7 +31,12 @@ interface Sarif {
       readonly level: string;
       readonly message: { readonly text: string };
       readonly partialFingerprints: Readonly<Record<string, string>>;
-      readonly locations: readonly { readonly physicalLocation: { readonly artifactLocation: { readonly uri: string }; readonly region: { readonly startLine: number; readonly startColumn?: number } } }[];
+      readonly locations: readonly {
+        readonly physicalLocation: {
+          readonly artifactLocation: { readonly uri: string };
+          readonly region: { readonly startLine: number; readonly startColumn?: number };
+        };
+      }[];
     }[];
   }[];
 }
@@ -39,7 +53,10 @@ describe("renderSarif", () => {
     const run = runOf(renderSarif(richReport, { toolVersion: "0.1.0" }));
     const [corrupt, digest, unknown] = run.results;
     expect(corrupt?.level).toBe("error");
-    expect(digest?.locations[0]?.physicalLocation).toMatchObject({ artifactLocation: { uri: "manifests/embed.yaml" }, region: { startLine: 14, startColumn: 5 } });
+    expect(digest?.locations[0]?.physicalLocation).toMatchObject({
+      artifactLocation: { uri: "manifests/embed.yaml" },
+      region: { startLine: 14, startColumn: 5 },
+    });
     expect(digest?.partialFingerprints).toEqual({ "holdfastDrift/v1": sha256("digest:model/embed-small") });
     expect(unknown?.locations[0]?.physicalLocation.artifactLocation.uri).toBe("configs/holdfast.yaml");
     for (const result of run.results) expect(run.tool.driver.rules[result.ruleIndex]?.id).toBe(result.ruleId);
@@ -47,7 +64,9 @@ describe("renderSarif", () => {
 
   it("keeps the 5,000 worst results and says how many are left out", () => {
     const many = Array.from({ length: 5_010 }, (_unused, index) => driftWith({ id: `e${index}`, class: "extra", object: `holding/${index}` }));
-    const run = runOf(renderSarif(buildDriftReport([...many, driftWith({ class: "corrupt", object: "model/a" })], context), { toolVersion: "0.1.0" }));
+    const run = runOf(
+      renderSarif(buildDriftReport([...many, driftWith({ class: "corrupt", object: "model/a" })], context), { toolVersion: "0.1.0" }),
+    );
     expect(run.results).toHaveLength(5_000);
     expect(run.results[0]?.ruleId).toBe("drift/corrupt");
     expect(run.invocations[0]?.toolExecutionNotifications?.[0]?.message.text).toBe("11 further results were left out; the JSON report has them all");
@@ -88,7 +107,10 @@ describe("renderJunit", () => {
   it("stays well-formed whatever the names are", () => {
     const text = renderJunit(hostileReport);
     // Every tag that is left after taking the known ones out would be injected.
-    const rest = text.replaceAll(/<\?xml version="1.0" encoding="UTF-8"\?>|<\/?(?:testsuites|testsuite|testcase|failure|error|skipped)(?: [a-z]+="[^"<>]*")*\/?>/g, "");
+    const rest = text.replaceAll(
+      /<\?xml version="1.0" encoding="UTF-8"\?>|<\/?(?:testsuites|testsuite|testcase|failure|error|skipped)(?: [a-z]+="[^"<>]*")*\/?>/g,
+      "",
+    );
     expect(rest).not.toMatch(/[<>]/);
     expect(text.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff]/);
     expect(text.match(/<testcase /g)).toHaveLength(2 * hostileTexts.length);
@@ -108,7 +130,11 @@ describe("renderGithubAnnotations", () => {
   });
 
   it("prints at most nine of each kind and one that counts the rest", () => {
-    const many = Array.from({ length: 30 }, (_unused, index) => ({ severity: index % 3 === 0 ? ("error" as const) : ("warning" as const), title: "t", message: `m${index}` }));
+    const many = Array.from({ length: 30 }, (_unused, index) => ({
+      severity: index % 3 === 0 ? ("error" as const) : ("warning" as const),
+      title: "t",
+      message: `m${index}`,
+    }));
     const lines = renderGithubAnnotations(many).trimEnd().split("\n");
     expect(lines.filter((line) => line.startsWith("::error"))).toHaveLength(10);
     expect(lines.filter((line) => line.startsWith("::warning"))).toHaveLength(10);
@@ -118,7 +144,9 @@ describe("renderGithubAnnotations", () => {
   it("SEC-23 no value can start a second workflow command or end a property", () => {
     const annotations = [
       ...driftAnnotations(hostileReport),
-      ...diagnosticAnnotations(hostileTexts.map((text) => ({ severity: "error", code: text, message: text, remedy: text, location: { file: text, line: 2, column: 3 } }))),
+      ...diagnosticAnnotations(
+        hostileTexts.map((text) => ({ severity: "error", code: text, message: text, remedy: text, location: { file: text, line: 2, column: 3 } })),
+      ),
     ];
     for (const annotation of annotations) {
       const lines = renderGithubAnnotations([annotation]).split("\n");

@@ -5,7 +5,8 @@ import { actionWith, planWith, purgeLlama, pullQwen, richPlan } from "./samples.
 describe("renderPlanMarkdown", () => {
   it("writes one comment: hidden marker, red flags, table with what deletes first, folded details, summary outside of them", () => {
     const verdicts = [{ rule: "policy/licence", effect: "warn", message: "the licence is not known", actionId: "a2" }] as const;
-    expect(renderPlanMarkdown(richPlan, { target: "gpu-01", verdicts, reproduce: "holdfast reconcile --dry-run", updated: "11:55 UTC (run 3)" })).toMatchInlineSnapshot(`
+    expect(renderPlanMarkdown(richPlan, { target: "gpu-01", verdicts, reproduce: "holdfast reconcile --dry-run", updated: "11:55 UTC (run 3)" }))
+      .toMatchInlineSnapshot(`
       "<!-- holdfast:plan v1 target=gpu-01 -->
       ### holdfast plan: gpu-01 - 1 pull, 1 repair, 1 tag, 1 activate, 1 forget, 1 purge, 1 blocked, 1 unknown
 
@@ -67,8 +68,12 @@ describe("renderPlanMarkdown", () => {
 
   it("stays below 60,000 UTF-16 units with the largest plans, keeps what deletes first and says what is left out", () => {
     const long = `${"@*<|`".repeat(200)}`;
-    const many = Array.from({ length: 5_000 }, (_unused, index) => actionWith({ ...pullQwen, id: `a${index}`, object: `model/${long}${index}`, reason: long }));
-    const plan = planWith([...many, { ...purgeLlama, reason: long }], { blocked: many.map((action) => ({ object: action.object, cause: "unknown", reason: long, remedy: long })) });
+    const many = Array.from({ length: 5_000 }, (_unused, index) =>
+      actionWith({ ...pullQwen, id: `a${index}`, object: `model/${long}${index}`, reason: long }),
+    );
+    const plan = planWith([...many, { ...purgeLlama, reason: long }], {
+      blocked: many.map((action) => ({ object: action.object, cause: "unknown", reason: long, remedy: long })),
+    });
     const verdicts = many.map((action) => ({ rule: long, effect: "deny" as const, message: long, actionId: action.id }));
     const text = renderPlanMarkdown(plan, { target: long, verdicts, reproduce: long });
     expect(text.length).toBeLessThan(60_000);
@@ -79,7 +84,11 @@ describe("renderPlanMarkdown", () => {
 
   it("shows at most 100 rows", () => {
     const plan = planWith(Array.from({ length: 101 }, (_unused, index) => actionWith({ ...pullQwen, id: `a${index}` })));
-    expect(renderPlanMarkdown(plan, { target: "x" }).split("\n").filter((line) => line.startsWith("| `"))).toHaveLength(100);
+    expect(
+      renderPlanMarkdown(plan, { target: "x" })
+        .split("\n")
+        .filter((line) => line.startsWith("| `")),
+    ).toHaveLength(100);
   });
 
   it("tells targets apart in the marker, which no target can end", () => {

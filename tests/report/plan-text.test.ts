@@ -5,7 +5,9 @@ import { actionWith, planWith, pullQwen, purgeLlama, richPlan } from "./samples.
 
 describe("renderPlanText", () => {
   it("shows a plan that a reader who never saw one understands: summary first and last, what deletes in full, reasons, what is not acted on", () => {
-    const verdicts = [{ rule: "policy/licence", effect: "deny", message: "the licence must be open", actionId: "a2", remedy: "see policies/licence.yaml:3" }] as const;
+    const verdicts = [
+      { rule: "policy/licence", effect: "deny", message: "the licence must be open", actionId: "a2", remedy: "see policies/licence.yaml:3" },
+    ] as const;
     expect(renderPlanText(richPlan, { host: "gpu-01", nextCommand: "holdfast apply plan.json", verdicts })).toMatchInlineSnapshot(`
       "Plan for 4f2c1ab -> host gpu-01: 1 to pull, 1 to repair, 1 to tag, 1 to
       activate, 1 to forget, 1 to purge. 1 blocked. 1 unknown.
@@ -114,10 +116,22 @@ describe("renderPlanText", () => {
     `);
   });
 
+  it("says a reason once for everything it holds for", () => {
+    const blocked = ["a", "b", "c"].map(
+      (name) => ({ object: `model/${name}`, cause: "unknown", reason: "the store could not be read", remedy: "start it" }) as const,
+    );
+    const text = renderPlanText(
+      planWith([], { blocked: [...blocked, { object: "model/d", cause: "guard", reason: "the store could not be read" }] }),
+    );
+    expect(text).toContain("  ? model/a\n  ? model/b\n  ? model/c\n      unknown: the store could not be read\n      next: start it\n  ! model/d\n");
+    expect(text.match(/next: start it/g)).toHaveLength(1);
+  });
+
   it("keeps the last line stable: no colour, no hint, no width changes it", () => {
     const last = (text: string): string | undefined => text.trimEnd().split("\n").at(-1);
     const expected = "Plan: 1 to pull, 1 to repair, 1 to tag, 1 to activate, 1 to forget, 1 to purge. 1 blocked. 1 unknown.";
-    for (const options of [{}, { width: 40 }, { nextCommand: "holdfast apply" }, { ci: true }, { details: true, host: "x" }]) expect(last(renderPlanText(richPlan, options))).toBe(expected);
+    for (const options of [{}, { width: 40 }, { nextCommand: "holdfast apply" }, { ci: true }, { details: true, host: "x" }])
+      expect(last(renderPlanText(richPlan, options))).toBe(expected);
   });
 
   it("drops the next step in CI and for an empty plan", () => {
@@ -131,7 +145,9 @@ describe("renderPlanText", () => {
 
   it("never shortens the destructive block, and counts record-only actions beyond the first ones of a verb", () => {
     const purges = Array.from({ length: 150 }, (_unused, index) => actionWith({ ...purgeLlama, id: `a${index + 1}`, object: `model/old-${index}` }));
-    const imports = Array.from({ length: 50 }, (_unused, index) => actionWith({ id: `i${index}`, verb: "import", object: `model/found-${index}`, risk: "none", work: { verb: "import" } }));
+    const imports = Array.from({ length: 50 }, (_unused, index) =>
+      actionWith({ id: `i${index}`, verb: "import", object: `model/found-${index}`, risk: "none", work: { verb: "import" } }),
+    );
     const pulls = Array.from({ length: 40 }, (_unused, index) => actionWith({ ...pullQwen, id: `p${index}`, object: `model/new-${index}` }));
     const text = renderPlanText(planWith([...purges, ...imports, ...pulls]));
     expect(text.match(/\+ model\/new-\d+/g)).toHaveLength(40);

@@ -54,8 +54,13 @@ const secrets: Readonly<Record<string, { readonly secret: string; readonly text:
 function renderingsOf(text: string): readonly string[] {
   const { formatVersion: _version, summary: _summary, drifts: _drifts, ...context } = richReport;
   const failure = { code: "upstream", retry: "terminal", message: text, remedy: text } as const;
-  const plan = planWith([actionWith({ ...pullQwen, reason: text })], { blocked: [{ object: "store/huggingface", cause: "unknown", reason: "unknown", failure }] });
-  const report = buildDriftReport([driftWith({ class: "unknown", object: "model/a", message: text, expected: text, actual: text, response: text })], context);
+  const plan = planWith([actionWith({ ...pullQwen, reason: text })], {
+    blocked: [{ object: "store/huggingface", cause: "unknown", reason: "unknown", failure }],
+  });
+  const report = buildDriftReport(
+    [driftWith({ class: "unknown", object: "model/a", message: text, expected: text, actual: text, response: text })],
+    context,
+  );
   const verdicts = [{ rule: "r", effect: "deny", message: text, remedy: text }] as const;
   return [
     renderPlanText(plan, { verdicts, details: true }),
@@ -104,6 +109,8 @@ describe("redact", () => {
   });
 
   it("keeps what helps to find the request", () => {
-    expect(redact("GET https://user:secret@hub.example/a?x=1&token=abcdef failed")).toBe("GET https://[redacted]@hub.example/a?x=1&token=[redacted] failed");
+    expect(redact("GET https://user:secret@hub.example/a?x=1&token=abcdef failed")).toBe(
+      "GET https://[redacted]@hub.example/a?x=1&token=[redacted] failed",
+    );
   });
 });

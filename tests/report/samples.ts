@@ -22,7 +22,10 @@ export function actionWith(parts: Partial<Action> & Pick<Action, "id" | "verb" |
   };
 }
 
-export function planWith(actions: readonly Action[], parts: { readonly blocked?: readonly Blocked[]; readonly summary?: Partial<PlanSummary>; readonly plan?: Partial<Plan> } = {}): Plan {
+export function planWith(
+  actions: readonly Action[],
+  parts: { readonly blocked?: readonly Blocked[]; readonly summary?: Partial<PlanSummary>; readonly plan?: Partial<Plan> } = {},
+): Plan {
   const blocked = parts.blocked ?? [];
   const counts: Partial<Record<Verb, number>> = {};
   for (const action of actions) counts[action.verb] = (counts[action.verb] ?? 0) + 1;
@@ -56,7 +59,10 @@ export const pullQwen = actionWith({
   verb: "pull",
   object: "model/qwen3-8b",
   bytesToDownload: 5_200_000_000,
-  work: { verb: "pull", request: { kind: "ollama", model: "registry.ollama.ai/library/qwen3:8b", digest: hex("1"), pin: { manifest: "{}", digest: hex("1") } } },
+  work: {
+    verb: "pull",
+    request: { kind: "ollama", model: "registry.ollama.ai/library/qwen3:8b", digest: hex("1"), pin: { manifest: "{}", digest: hex("1") } },
+  },
   reason: "new in manifests",
   preconditions: [{ kind: "absent", store: "ollama:main", ref: "registry.ollama.ai/library/qwen3:8b" }],
   location: { file: "manifests/chat.yaml", line: 3, column: 1 },
@@ -91,12 +97,43 @@ export const richPlan: Plan = planWith(
       reason: "model.safetensors has other bytes than the lock says",
       work: {
         verb: "repair",
-        request: { kind: "huggingface", repo: "BAAI/bge-small", commit: "9c1d33e000000000000000000000000000000000", files: [], layout: "cache", refs: [], bad: ["model.safetensors"] },
+        request: {
+          kind: "huggingface",
+          repo: "BAAI/bge-small",
+          commit: "9c1d33e000000000000000000000000000000000",
+          files: [],
+          layout: "cache",
+          refs: [],
+          bad: ["model.safetensors"],
+        },
       },
     }),
-    actionWith({ id: "a4", verb: "tag", object: "model/coder", cause: "digest", reason: "lock moved", work: { verb: "tag", request: { from: "a:latest", to: "coder:latest", digest: hex("7") } } }),
-    actionWith({ id: "a5", verb: "activate", object: "backend/chat", cause: "backend", dependsOn: ["a2"], reason: "serves another model", work: { verb: "activate", backend: "chat", model: "qwen3-8b" } }),
-    actionWith({ id: "a6", verb: "forget", object: "model/gone", risk: "none", cause: "ownership", reason: "already absent", work: { verb: "forget" } }),
+    actionWith({
+      id: "a4",
+      verb: "tag",
+      object: "model/coder",
+      cause: "digest",
+      reason: "lock moved",
+      work: { verb: "tag", request: { from: "a:latest", to: "coder:latest", digest: hex("7") } },
+    }),
+    actionWith({
+      id: "a5",
+      verb: "activate",
+      object: "backend/chat",
+      cause: "backend",
+      dependsOn: ["a2"],
+      reason: "serves another model",
+      work: { verb: "activate", backend: "chat", model: "qwen3-8b" },
+    }),
+    actionWith({
+      id: "a6",
+      verb: "forget",
+      object: "model/gone",
+      risk: "none",
+      cause: "ownership",
+      reason: "already absent",
+      work: { verb: "forget" },
+    }),
   ],
   {
     blocked: [
@@ -118,7 +155,13 @@ export function driftWith(parts: Partial<Drift> & Pick<Drift, "class" | "object"
 }
 
 export const richDrifts: readonly Drift[] = [
-  driftWith({ class: "extra", object: "holding/ollama:main/registry.ollama.ai/library/phi4:latest", message: "nobody declared it", response: "import", level: "presence" }),
+  driftWith({
+    class: "extra",
+    object: "holding/ollama:main/registry.ollama.ai/library/phi4:latest",
+    message: "nobody declared it",
+    response: "import",
+    level: "presence",
+  }),
   driftWith({
     class: "digest",
     object: "model/embed-small",
@@ -128,8 +171,19 @@ export const richDrifts: readonly Drift[] = [
     location: { file: "manifests/embed.yaml", line: 14, column: 5 },
     response: "pull",
   }),
-  driftWith({ class: "unknown", object: "model/mistral-7b", message: "could not observe the Hugging Face cache: EACCES /data/hf", response: "nothing, because it is unknown" }),
-  driftWith({ class: "corrupt", object: "model/qwen3-8b", path: "model-Q4_K_M.gguf", message: "one file has other bytes", location: { file: "manifests/chat.yaml", line: 3, column: 1 } }),
+  driftWith({
+    class: "unknown",
+    object: "model/mistral-7b",
+    message: "could not observe the Hugging Face cache: EACCES /data/hf",
+    response: "nothing, because it is unknown",
+  }),
+  driftWith({
+    class: "corrupt",
+    object: "model/qwen3-8b",
+    path: "model-Q4_K_M.gguf",
+    message: "one file has other bytes",
+    location: { file: "manifests/chat.yaml", line: 3, column: 1 },
+  }),
 ];
 
 export const richReport: DriftReport = buildDriftReport(richDrifts, {

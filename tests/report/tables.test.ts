@@ -2,7 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { renderApplyText } from "../../src/report/apply-text.ts";
 import { renderDiagnostics, renderFailure } from "../../src/report/diagnostics-text.ts";
-import { count, formatAge, formatBytes, formatDuration, formatInstant, formatPart, formatRevision, shortDigest } from "../../src/report/quantities.ts";
+import {
+  count,
+  formatAge,
+  formatBytes,
+  formatDuration,
+  formatInstant,
+  formatPart,
+  formatRevision,
+  shortDigest,
+} from "../../src/report/quantities.ts";
 import { renderStatusText } from "../../src/report/status-text.ts";
 import { renderTable } from "../../src/report/table.ts";
 import { cutEnd, cutMiddle, displayWidth, wrapText } from "../../src/report/text-layout.ts";
@@ -10,16 +19,45 @@ import { hex, richPlan } from "./samples.ts";
 
 describe("quantities", () => {
   it("writes bytes in decimal units with one digit, without rounding up to a fourth digit", () => {
-    expect([0, 999, 1000, 5_200_000_000, 41_000_000_000, 999_949_999, 999_950_000, 1.5e15].map(formatBytes)).toEqual(["0 B", "999 B", "1.0 kB", "5.2 GB", "41.0 GB", "999.9 MB", "1.0 GB", "1.5 PB"]);
+    expect([0, 999, 1000, 5_200_000_000, 41_000_000_000, 999_949_999, 999_950_000, 1.5e15].map(formatBytes)).toEqual([
+      "0 B",
+      "999 B",
+      "1.0 kB",
+      "5.2 GB",
+      "41.0 GB",
+      "999.9 MB",
+      "1.0 GB",
+      "1.5 PB",
+    ]);
     expect(formatBytes(Number.NaN)).toBe("? B");
     expect(formatPart(524_288_000, 5_200_000_000)).toBe("0.5/5.2 GB");
     expect(formatPart(3, 900)).toBe("3/900 B");
   });
 
   it("writes durations and ages in at most two units", () => {
-    expect([5, 949, 950, 4_600, 9_960, 59_499, 276_000, 3_720_000, 90_000_000, 172_800_000].map(formatDuration)).toEqual(["5ms", "949ms", "0.9s", "4.6s", "10s", "59s", "4m36s", "1h02m", "1d1h", "2d"]);
+    expect([5, 949, 950, 4_600, 9_960, 59_499, 276_000, 3_720_000, 90_000_000, 172_800_000].map(formatDuration)).toEqual([
+      "5ms",
+      "949ms",
+      "0.9s",
+      "4.6s",
+      "10s",
+      "59s",
+      "4m36s",
+      "1h02m",
+      "1d1h",
+      "2d",
+    ]);
     const now = "2026-11-21T12:00:00.000Z";
-    expect(["2026-11-21T11:59:30.000Z", "2026-11-21T11:48:00.000Z", "2026-11-20T12:00:00.000Z", "2026-11-18T12:00:00.000Z", "2026-11-22T12:00:00.000Z", "x"].map((from) => formatAge(from, now))).toEqual(["30s", "12m", "24h", "3d", "0s", "?"]);
+    expect(
+      [
+        "2026-11-21T11:59:30.000Z",
+        "2026-11-21T11:48:00.000Z",
+        "2026-11-20T12:00:00.000Z",
+        "2026-11-18T12:00:00.000Z",
+        "2026-11-22T12:00:00.000Z",
+        "x",
+      ].map((from) => formatAge(from, now)),
+    ).toEqual(["30s", "12m", "24h", "3d", "0s", "?"]);
   });
 
   it("shortens digests, revisions and instants", () => {
@@ -85,10 +123,30 @@ describe("renderTable", () => {
 describe("renderStatusText", () => {
   it("shows `?` for what is unknown and `-` for what does not exist, and says below the table why", () => {
     const rows = [
-      { name: "qwen3-8b", roles: ["chat"], desired: "9c1d33e", applied: "9c1d33e", drift: "none", health: "Ready", suspended: false, sizeBytes: 5_200_000_000, since: "2026-11-18T11:50:02.000Z" },
-      { name: "mistral-7b", roles: [], desired: "4411aa2", applied: undefined, drift: "unknown", health: "Unknown", suspended: true, sizeBytes: undefined },
+      {
+        name: "qwen3-8b",
+        roles: ["chat"],
+        desired: "9c1d33e",
+        applied: "9c1d33e",
+        drift: "none",
+        health: "Ready",
+        suspended: false,
+        sizeBytes: 5_200_000_000,
+        since: "2026-11-18T11:50:02.000Z",
+      },
+      {
+        name: "mistral-7b",
+        roles: [],
+        desired: "4411aa2",
+        applied: undefined,
+        drift: "unknown",
+        health: "Unknown",
+        suspended: true,
+        sizeBytes: undefined,
+      },
     ];
-    expect(renderStatusText(rows, { now: "2026-11-21T11:50:02.000Z", notes: ["1 of 2 unknown: the Hugging Face cache is not readable (EACCES)."] })).toMatchInlineSnapshot(`
+    expect(renderStatusText(rows, { now: "2026-11-21T11:50:02.000Z", notes: ["1 of 2 unknown: the Hugging Face cache is not readable (EACCES)."] }))
+      .toMatchInlineSnapshot(`
       "NAME        ROLE  DESIRED  APPLIED  DRIFT    HEALTH   SUSPENDED    SIZE  SINCE
       qwen3-8b    chat  9c1d33e  9c1d33e  none     Ready    no         5.2 GB     3d
       mistral-7b  -     4411aa2  ?        unknown  Unknown  yes             ?      -
@@ -102,8 +160,20 @@ describe("renderDiagnostics", () => {
   it("says what, where and what to write instead, and counts at the end", () => {
     const text = renderDiagnostics(
       [
-        { severity: "error", code: "schema.unknown-key", message: 'unknown key "modle"', location: { file: "manifests/a.yaml", line: 9, column: 3 }, pointer: "/spec/modle", remedy: "write `model`" },
-        { severity: "warning", code: "model.unlocked", message: "the model is not locked", location: { file: "manifests/b.yaml", line: 1, column: 1 } },
+        {
+          severity: "error",
+          code: "schema.unknown-key",
+          message: 'unknown key "modle"',
+          location: { file: "manifests/a.yaml", line: 9, column: 3 },
+          pointer: "/spec/modle",
+          remedy: "write `model`",
+        },
+        {
+          severity: "warning",
+          code: "model.unlocked",
+          message: "the model is not locked",
+          location: { file: "manifests/b.yaml", line: 1, column: 1 },
+        },
         { severity: "error", code: "role.empty", message: "nothing fills the role", pointer: "/spec" },
       ],
       { effect: "nothing was changed" },
@@ -128,9 +198,18 @@ describe("renderDiagnostics", () => {
   });
 
   it("has five parts for a failure, and offers to try again only when that can help", () => {
-    const failure = { code: "integrity", retry: "terminal", message: "expected sha256 9f2c..e1, got 03ab..77 (5.2 GB from huggingface.co)", remedy: "if the change is intended: holdfast lock qwen3-8b" } as const;
+    const failure = {
+      code: "integrity",
+      retry: "terminal",
+      message: "expected sha256 9f2c..e1, got 03ab..77 (5.2 GB from huggingface.co)",
+      remedy: "if the change is intended: holdfast lock qwen3-8b",
+    } as const;
     expect(
-      renderFailure(failure, { what: "qwen3-8b: file model-Q4_K_M.gguf does not match the lock", where: "manifests/chat.yaml:9", effect: "nothing was replaced; other models continued" }),
+      renderFailure(failure, {
+        what: "qwen3-8b: file model-Q4_K_M.gguf does not match the lock",
+        where: "manifests/chat.yaml:9",
+        effect: "nothing was replaced; other models continued",
+      }),
     ).toMatchInlineSnapshot(`
       "error[integrity]: qwen3-8b: file model-Q4_K_M.gguf does not match the lock
         where   manifests/chat.yaml:9

@@ -54,7 +54,8 @@ export function createBarProgress(terminal: BarTerminal, now: () => number): { r
 function permanentLine(event: ProgressEvent, transfer: Transfer | undefined, at: number, terminal: BarTerminal): string | undefined {
   const name = transfer === undefined ? "" : nameOf(transfer);
   if (event.type === "note") return [name, plainText(event.message)].filter((part) => part !== "").join(" ");
-  if (event.type === "stalled") return terminal.paint("warning", `${name} stalled ${event.seconds}s at ${formatBytes(event.done)}, ${plainText(event.next)}`);
+  if (event.type === "stalled")
+    return terminal.paint("warning", `${name} stalled ${event.seconds}s at ${formatBytes(event.done)}, ${plainText(event.next)}`);
   if (event.type !== "end") return undefined;
   const tone = event.result === "applied" ? "good" : event.result === "failed" ? "error" : "warning";
   const time = transfer === undefined ? "" : formatDuration(at - transfer.startedAt);
@@ -72,7 +73,8 @@ function barOf(transfer: Transfer, width: number, at: number): string {
   const numbers = numbersOf(transfer, at);
   const name = padEnd(cutMiddle(nameOf(transfer), nameWidth), nameWidth);
   const room = width - displayWidth(name) - displayWidth(numbers) - 4;
-  if (total === undefined || total <= 0 || room < 10) return cutEnd([name, plainText(transfer.phase), numbers].filter((part) => part !== "").join(" "), width);
+  if (total === undefined || total <= 0 || room < 10)
+    return cutEnd([name, plainText(transfer.phase), numbers].filter((part) => part !== "").join(" "), width);
   const filled = Math.round(Math.min(1, done / total) * room);
   return cutEnd(`${name} [${"#".repeat(filled)}${"-".repeat(room - filled)}] ${numbers}`, width);
 }

@@ -9,7 +9,9 @@ const quietMs = 500;
 export function createJsonProgress(write: (text: string) => void, now: () => number, toolVersion: string): ProgressSink {
   const last = new Map<string, { readonly phase: string; readonly at: number }>();
   const print = (record: Readonly<Record<string, unknown>>): void => {
-    const text = JSON.stringify({ ...record, ts: new Date(now()).toISOString() }, (_key, value: unknown) => (typeof value === "string" ? redact(value) : value));
+    const text = JSON.stringify({ ...record, ts: new Date(now()).toISOString() }, (_key, value: unknown) =>
+      typeof value === "string" ? redact(value) : value,
+    );
     write(`${visibleJson(text)}\n`);
   };
   print({ type: "version", format: "1.0", tool: toolVersion });

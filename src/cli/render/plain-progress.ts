@@ -43,7 +43,13 @@ export function createPlainProgress(write: (text: string) => void, now: () => nu
 }
 
 function eventLine(event: Exclude<ProgressEvent, { type: "note" | "progress" }>, transfer: Transfer, at: number): string {
-  if (event.type === "start") return [nameOf(transfer), "start", ...(event.total === undefined ? [] : [formatBytes(event.total)]), ...(event.detail === undefined ? [] : [event.detail])].join(" ");
+  if (event.type === "start")
+    return [
+      nameOf(transfer),
+      "start",
+      ...(event.total === undefined ? [] : [formatBytes(event.total)]),
+      ...(event.detail === undefined ? [] : [event.detail]),
+    ].join(" ");
   if (event.type === "stalled") return `${nameOf(transfer)} stalled ${event.seconds}s at ${formatBytes(event.done)}, ${event.next}`;
   return [nameOf(transfer), event.result, event.detail, formatDuration(at - transfer.startedAt)].filter((part) => part !== "").join(" ");
 }

@@ -12,7 +12,7 @@ const formats: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
   quiet: "dim",
 };
 
-/** Colour for one stream, each judged for itself: off without a terminal, with `NO_COLOR` or `TERM=dumb`, on with `FORCE_COLOR`; `enabled` false turns it off. */
+/** Colour for one stream: off without a terminal, with `NO_COLOR` or `TERM=dumb`, on with `FORCE_COLOR`; off unless `enabled`. */
 export function createPaint(stream: NodeJS.WritableStream, enabled = true): Paint {
   if (!enabled) return noPaint;
   return (tone, text) => (text === "" ? "" : styleText(formats[tone], text, { stream, validateStream: true }));

@@ -52,7 +52,17 @@ export function speedOf(transfer: Transfer, now: number): number | undefined {
 }
 
 function begin(event: Extract<ProgressEvent, { type: "start" }>, now: number): Transfer {
-  return { id: event.id, object: event.object, verb: event.verb, phase: "", done: 0, total: event.total, startedAt: now, measured: { at: now, done: 0 }, stalled: false };
+  return {
+    id: event.id,
+    object: event.object,
+    verb: event.verb,
+    phase: "",
+    done: 0,
+    total: event.total,
+    startedAt: now,
+    measured: { at: now, done: 0 },
+    stalled: false,
+  };
 }
 
 function advance(known: Transfer, event: Extract<ProgressEvent, { type: "progress" }>, now: number): Transfer {

@@ -27,7 +27,12 @@ class Recorder extends Writable implements ProgressStream {
 const start = Date.parse("2026-11-21T11:50:02.000Z");
 
 /** Feeds events, each with the seconds since the start, and returns what was written. */
-function written(mode: ProgressMode, events: readonly (readonly [number, ProgressEvent])[], terminal = false, env: Readonly<Record<string, string>> = {}): string {
+function written(
+  mode: ProgressMode,
+  events: readonly (readonly [number, ProgressEvent])[],
+  terminal = false,
+  env: Readonly<Record<string, string>> = {},
+): string {
   const stream = new Recorder(terminal);
   let at = start;
   const progress = createProgress({ mode, stream, env, now: () => at, toolVersion: "0.1.0", colour: false });
@@ -83,10 +88,14 @@ describe("plain progress", () => {
           { type: "end", id: text, result: "failed", detail: text },
         ];
         for (const mode of ["plain", "json"] as const) {
-          const lines = written(mode, events.map((event) => [0, event] as const));
+          const lines = written(
+            mode,
+            events.map((event) => [0, event] as const),
+          );
           expect(lines).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
           expect(lines.split("\n")).toHaveLength(events.length + (mode === "json" ? 2 : 1));
-          if (mode === "json" && text.isWellFormed() && redact(text) === text) expect(JSON.parse(lines.split("\n")[1] ?? "")).toMatchObject({ type: "action_start", object: text });
+          if (mode === "json" && text.isWellFormed() && redact(text) === text)
+            expect(JSON.parse(lines.split("\n")[1] ?? "")).toMatchObject({ type: "action_start", object: text });
         }
       }),
       { numRuns: 60 },
@@ -111,7 +120,12 @@ describe("plain progress", () => {
 
 describe("JSON progress", () => {
   it("says the format first, then one object per event, and is quiet between", () => {
-    const lines = written("json", [...pull.slice(0, 3), [20.1, { type: "progress", id: "a1", phase: "download", done: 310_000_000, total }], ...pull.slice(5, 6), ...pull.slice(9)]);
+    const lines = written("json", [
+      ...pull.slice(0, 3),
+      [20.1, { type: "progress", id: "a1", phase: "download", done: 310_000_000, total }],
+      ...pull.slice(5, 6),
+      ...pull.slice(9),
+    ]);
     expect(lines).toMatchInlineSnapshot(`
       "{"type":"version","format":"1.0","tool":"0.1.0","ts":"2026-11-21T11:50:02.000Z"}
       {"type":"action_start","action":"a1","object":"model/qwen3-8b","verb":"pull","total":5200000000,"detail":"registry.ollama.ai/library/qwen3:8b","ts":"2026-11-21T11:50:02.000Z"}
@@ -127,13 +141,18 @@ describe("JSON progress", () => {
 
   it("SEC-20 no secret is in an event", () => {
     const secret = `hf_${"a1B2".repeat(8)}`;
-    for (const mode of ["json", "plain"] as const) expect(written(mode, [[0, { type: "note", message: `GET with ${secret}` }]])).not.toContain(secret);
+    for (const mode of ["json", "plain"] as const)
+      expect(written(mode, [[0, { type: "note", message: `GET with ${secret}` }]])).not.toContain(secret);
   });
 });
 
 describe("bars", () => {
   it("draws one bar per action in place, keeps results above them and never hides the cursor", () => {
-    const text = written("tty", [...pull.slice(0, 1), [0, { type: "start", id: "a2", object: "model/embed-small", verb: "hash" }], ...pull.slice(1)], true);
+    const text = written(
+      "tty",
+      [...pull.slice(0, 1), [0, { type: "start", id: "a2", object: "model/embed-small", verb: "hash" }], ...pull.slice(1)],
+      true,
+    );
     expect(text).not.toContain("\u001b[?25l");
     expect(screenOf(text)).toMatchInlineSnapshot(`
       "pull model/qwen3-8b stalled 30s at 1.1 GB, connecting again (try 2)
@@ -147,7 +166,12 @@ describe("bars", () => {
     const stream = new Recorder(true);
     let at = start;
     const progress = createProgress({ mode: "tty", stream, env: {}, now: () => at, toolVersion: "0", colour: false });
-    const events: readonly (readonly [number, ProgressEvent])[] = [...pull.slice(0, 2), [2, { type: "start", id: "a2", object: "backend/chat", verb: "activate" }], [3, { type: "progress", id: "a2", phase: "waiting for health" }], ...pull.slice(2, 5)];
+    const events: readonly (readonly [number, ProgressEvent])[] = [
+      ...pull.slice(0, 2),
+      [2, { type: "start", id: "a2", object: "backend/chat", verb: "activate" }],
+      [3, { type: "progress", id: "a2", phase: "waiting for health" }],
+      ...pull.slice(2, 5),
+    ];
     for (const [seconds, event] of events) {
       at = start + seconds * 1000;
       progress.sink(event);
@@ -169,7 +193,10 @@ describe("bars", () => {
   });
 
   it("stays within the width of the terminal and shows at most eight bars", () => {
-    const events = Array.from({ length: 12 }, (_unused, index): readonly [number, ProgressEvent] => [index, { type: "start", id: `a${index}`, object: `model/${"long-name-".repeat(12)}${index}`, verb: "pull", total }]);
+    const events = Array.from({ length: 12 }, (_unused, index): readonly [number, ProgressEvent] => [
+      index,
+      { type: "start", id: `a${index}`, object: `model/${"long-name-".repeat(12)}${index}`, verb: "pull", total },
+    ]);
     const stream = new Recorder(true);
     let at = start;
     const progress = createProgress({ mode: "tty", stream, env: {}, now: () => at, toolVersion: "0", colour: false });
@@ -214,7 +241,11 @@ describe("a process that shows progress", () => {
     process.stdout.write("answer");`;
 
   it.each(["auto", "json"])("ends by itself with an action still running, and keeps stdout clean (%s)", (mode) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", script(mode)], { encoding: "utf8", timeout: 30_000, env: { ...process.env, NO_COLOR: "1" } });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", script(mode)], {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     expect({ status, stdout }).toEqual({ status: 0, stdout: "answer" });
     expect(stderr).toContain("model/x");
     expect(stderr).not.toContain("\u001b");
