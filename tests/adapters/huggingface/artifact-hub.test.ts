@@ -158,7 +158,7 @@ describe("refusals, by error code before status (F10)", () => {
     await expect(ask({}, {}, AbortSignal.abort(reason))).rejects.toBe(reason);
     hub.switches.refusals.push({ status: 503 });
     const abort = new AbortController();
-    const asking = ask({}, { retry: { ...quickRetry, initialDelayMs: 60_000, maxDelayMs: 60_000 } }, abort.signal);
+    const asking = ask({}, { retry: { ...quickRetry, initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 } }, abort.signal);
     await hub.idle();
     setTimeout(() => abort.abort(reason), 50);
     await expect(asking).rejects.toBe(reason);

@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { link, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createDisk } from "../../../src/adapters/filesystem/disk.ts";
+import { createFileHasher } from "../../../src/adapters/hashing/file-hasher.ts";
 import { failed, toFailure, type FailureCode } from "../../../src/domain/failure.ts";
 import type { Holding } from "../../../src/domain/observed.ts";
 import { etagOf, hubModel, noise, type HubModel } from "../../fakes/hub-model.ts";
@@ -128,6 +129,43 @@ describe("what is there already", () => {
     expect(await readFile(path)).toEqual(first.files[3]?.bytes);
   });
 
+  it("F19 a repair does not believe a remembered hash: bits rot without changing any time", async () => {
+    await pull(first);
+    await rm(blob("model.safetensors"));
+    await writeFile(blob("model.safetensors"), noise("rotten", 50_000));
+    const believing = { lookup: (files: readonly unknown[]) => files.map(() => ({ sha256: first.files[3]?.sha256 ?? "", at: "" })), remember: () => {} };
+    const hasher = createFileHasher({ cache: believing, workers: 1, clock: { now: () => "" } });
+    const writer = world.writerWith({ hasher, hashCache: believing });
+    world.hub.sent();
+    const request = { ...pullOf(first), files: pullOf(first).files.filter((file) => file.path === "model.safetensors") };
+    await writer.pull(request, world.context());
+    expect(world.hub.sent()).toEqual([]);
+    await writer.repair({ ...request, bad: ["model.safetensors"] }, world.context());
+    await hasher.close();
+    expect(world.hub.sent()).toEqual(["model.safetensors"]);
+  });
+
+  it("F02 what a dead run left unfinished is removed, and said", async () => {
+    await pull(first);
+    const disk = fileURLToPath(new URL("../../../src/adapters/filesystem/disk.ts", import.meta.url));
+    const script = `import { createDisk } from ${JSON.stringify(disk)}; import { writeFileSync } from "node:fs";
+      writeFileSync(createDisk({ quarantineRoot: "/nowhere" }).temporaryName(${JSON.stringify(blob("twin.bin"))}), "half");`;
+    execFileSync(process.execPath, ["--input-type=module", "-e", script]);
+    expect((await readdir(join(folder(), "blobs"))).some((name) => name.startsWith(".holdfast-"))).toBe(true);
+    await pull(first);
+    expect((await readdir(join(folder(), "blobs"))).some((name) => name.startsWith(".holdfast-"))).toBe(false);
+    expect(world.events).toContainEqual(expect.objectContaining({ type: "note", message: "removed 1 leftover temporary file" }));
+  });
+
+  it("the part of a file that nobody wants any more is removed after a day", async () => {
+    await pull(first);
+    const parts = ["a", "b"].map((letter) => join(folder(), "blobs", `.${letter.repeat(64)}.holdfast-part`));
+    for (const part of parts) await writeFile(part, "half");
+    await utimes(parts[0] ?? "", new Date(0), new Date(0));
+    await pull(first);
+    expect(await Promise.all(parts.map(exists))).toEqual([false, true]);
+  });
+
   it("files without links, as on systems that have none, are proven and become blobs", async () => {
     await installInCache(world.cacheDir, first);
     for (const file of first.files) {
@@ -189,10 +227,10 @@ describe("F06 a failed sync", () => {
     const broken = world.writerWith({
       disk: { ...disk, promote: () => Promise.reject(failed("unexpected", "could not move", { cause: Object.assign(new Error("EIO"), { code: "EIO" }) })) },
     });
-    expect(await codeOf(broken.pull(pullOf(first), world.context()))).toBe("integrity");
-    expect((await readdir(join(folder(), "blobs"))).filter((name) => !name.startsWith("."))).toEqual([]);
-    await pull(first);
-    expect(world.hub.bytesSent("model.safetensors")).toBeGreaterThanOrEqual(50_000);
+    expect(await codeOf(broken.pull(pullOf(other), world.context()))).toBe("integrity");
+    expect(await readdir(join(repoFolder(world, other), "blobs"))).toEqual([]);
+    await pull(other);
+    expect(world.hub.bytesSent("model.safetensors")).toBe(100_000);
   });
 });
 
