@@ -8,7 +8,19 @@ import { explainStart, startError, type StartFailure } from "./activation-failur
 import { clearStateFile, observeActivation, saveRecord } from "./activation-journal.ts";
 import { preflight, preflightAgain, type Declared, type Ready } from "./activation-preflight.ts";
 import { prove, servesStill, type Started } from "./activation-prove.ts";
-import { commit, drain, rememberStranger, resumable, settle, start, stopAll, stopInstance, stopStrays, withLostServer, type Seen } from "./activation-steps.ts";
+import {
+  commit,
+  drain,
+  rememberStranger,
+  resumable,
+  settle,
+  start,
+  stopAll,
+  stopInstance,
+  stopStrays,
+  withLostServer,
+  type Seen,
+} from "./activation-steps.ts";
 
 /** What a switch is told beside what it serves. */
 export interface SwitchOptions {
@@ -45,7 +57,11 @@ export async function activate(host: ActivationHost, request: ActivationRequest,
   const job = startJob(host, request.backend, options, request.probe);
   return exclusively(job, async (seen) => {
     const ready = await preflight(job, request, seen);
-    if (request.target !== undefined && request.target !== ready.target.digest) throw failed("precondition", `what ${ready.target.model} is started with changed since the plan was made`, { retry: "transient", remedy: "plan again" });
+    if (request.target !== undefined && request.target !== ready.target.digest)
+      throw failed("precondition", `what ${ready.target.model} is started with changed since the plan was made`, {
+        retry: "transient",
+        remedy: "plan again",
+      });
     const known = { ...seen, record: withLostServer(job, seen, ready.target) };
     const record = request.force === true ? withoutFailures(known.record, ready.target) : withEarlyDeath(job, known, ready.target);
     const current = { ...known, record };
@@ -65,7 +81,11 @@ export async function restorePrevious(host: ActivationHost, backend: Backend, op
 }
 
 /** Stops whatever Holdfast serves on a place, and a stranger's server where that is to be adopted. Already stopped is success. */
-export async function deactivate(host: ActivationHost, place: Place & { readonly adopt: boolean }, options: Omit<SwitchOptions, "stateFile">): Promise<void> {
+export async function deactivate(
+  host: ActivationHost,
+  place: Place & { readonly adopt: boolean },
+  options: Omit<SwitchOptions, "stateFile">,
+): Promise<void> {
   const job: Job = { host, id: options.id, place, signal: options.signal };
   await exclusively(job, async (seen) => {
     const strangers = place.adopt ? seen.strangers : [];
@@ -85,10 +105,26 @@ function startJob(host: ActivationHost, backend: Backend, { id, stateFile, signa
   const { type, activation, metadata, url } = backend;
   if (!isEngine(type)) throw failed("unsupported", `a ${type} backend is not started by Holdfast`);
   const endpoint = endpointOf(backend);
-  if ("problem" in endpoint || url === undefined) throw failed("invalid-input", `nothing can be started for ${metadata.name}: ${"problem" in endpoint ? endpoint.problem : "it has no address"}`, { remedy: "give the backend host and port on this machine" });
+  if ("problem" in endpoint || url === undefined)
+    throw failed("invalid-input", `nothing can be started for ${metadata.name}: ${"problem" in endpoint ? endpoint.problem : "it has no address"}`, {
+      remedy: "give the backend host and port on this machine",
+    });
   const { startTimeout, stopTimeout, smokeTest, rollback } = activation;
   const place = { backend: metadata.name, port: endpoint.port, stopTimeout, ...(stateFile === undefined ? {} : { stateFile }) };
-  return { host, id, place, signal, endpoint, url, type, startTimeout, smokeTest, rollback, adopt: backend.adopt, ...(probe === undefined ? {} : { probe }) };
+  return {
+    host,
+    id,
+    place,
+    signal,
+    endpoint,
+    url,
+    type,
+    startTimeout,
+    smokeTest,
+    rollback,
+    adopt: backend.adopt,
+    ...(probe === undefined ? {} : { probe }),
+  };
 }
 
 /** Runs a switch as the only one on its port, on what is there now. */
@@ -96,8 +132,10 @@ async function exclusively<Result>(job: Job, run: (seen: Seen) => Promise<Result
   const release = await job.host.processes.lockPort(job.place.port);
   try {
     const seen = await observeActivation(job.host, job.place);
-    if (seen.state === "unknown") throw failed(seen.failure.code, seen.failure.message, seen.failure.remedy === undefined ? {} : { remedy: seen.failure.remedy });
-    if (seen.recordProblem !== undefined) job.host.progress({ type: "note", id: job.id, message: `${seen.recordProblem}; what runs is told by its processes` });
+    if (seen.state === "unknown")
+      throw failed(seen.failure.code, seen.failure.message, seen.failure.remedy === undefined ? {} : { remedy: seen.failure.remedy });
+    if (seen.recordProblem !== undefined)
+      job.host.progress({ type: "note", id: job.id, message: `${seen.recordProblem}; what runs is told by its processes` });
     return await run(seen);
   } finally {
     release();
@@ -113,7 +151,8 @@ function withEarlyDeath({ host }: Job, { record, ours }: Seen, target: ServingTa
 
 async function isServing(job: StartJob, { record, ours }: Seen, target: ServingTarget): Promise<boolean> {
   const { committed, pending } = record;
-  if (committed === undefined || pending?.phase === "stopping" || !sameTarget(committed.target, target) || !leaderLives(committed, ours)) return false;
+  if (committed === undefined || pending?.phase === "stopping" || !sameTarget(committed.target, target) || !leaderLives(committed, ours))
+    return false;
   return servesStill(job, target);
 }
 
@@ -167,7 +206,10 @@ async function tryStart(job: StartJob, before: ActivationRecord, ready: Ready, {
   try {
     if (started === undefined) ({ record, started } = await start({ ...job, signal: nothingAborts }, record, ready, purpose));
     await prove(job, started);
-    const verdict = because === undefined ? ({ status: "True", reason: "Serving", message: `${target.model} serves` } as const) : ({ status: "False", reason: "StartFailed", message: `${because}; ${target.model} serves again` } as const);
+    const verdict =
+      because === undefined
+        ? ({ status: "True", reason: "Serving", message: `${target.model} serves` } as const)
+        : ({ status: "False", reason: "StartFailed", message: `${because}; ${target.model} serves again` } as const);
     return { activated: await commit(job, record, started, verdict) };
   } catch (error) {
     if (job.signal.aborted) throw job.signal.reason;
@@ -197,7 +239,12 @@ async function giveUp(job: StartJob, failedRecord: ActivationRecord, target: Ser
 }
 
 /** Starts the previous model again and proves it; says why when it cannot. */
-async function putBack({ probe: _, ...job }: StartJob, record: ActivationRecord, target: ServingTarget, because: string): Promise<"serves" | { readonly record: ActivationRecord; readonly reason: string }> {
+async function putBack(
+  { probe: _, ...job }: StartJob,
+  record: ActivationRecord,
+  target: ServingTarget,
+  because: string,
+): Promise<"serves" | { readonly record: ActivationRecord; readonly reason: string }> {
   try {
     const empty = { state: "observed", backend: job.place.backend, record, ours: [], listening: false, strangers: [] } as const;
     const attempt = await tryStart(job, record, await preflightAgain(job, target, empty), { purpose: "restore", because });

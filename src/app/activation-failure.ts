@@ -18,7 +18,11 @@ export interface StartFailure {
 }
 
 /** What went wrong, in words and with the log's own; names log, command and state file so that a person can go on from there. */
-export async function explainStart(job: StartJob, started: { readonly target: ServingTarget; readonly log: string; readonly exit?: ProcessExit }, error: unknown): Promise<StartFailure> {
+export async function explainStart(
+  job: StartJob,
+  started: { readonly target: ServingTarget; readonly log: string; readonly exit?: ProcessExit },
+  error: unknown,
+): Promise<StartFailure> {
   const cause = toFailure(error);
   const text = await tailOf(job.host, started.log);
   const kind = startFailureKind(started.exit?.code, text);
@@ -32,7 +36,12 @@ export async function explainStart(job: StartJob, started: { readonly target: Se
     "launch-config": `the launch configuration is wrong: change launch of Model ${target.model} or of Backend ${job.place.backend}`,
     other: `read ${log}`,
   } as const;
-  const failure: Failure = { code: cause.code, retry: kind === "gpu-busy" ? "transient" : cause.retry, message: `${target.model} did not come up on ${job.url}: ${reason} (${where})`, remedy: remedies[kind] };
+  const failure: Failure = {
+    code: cause.code,
+    retry: kind === "gpu-busy" ? "transient" : cause.retry,
+    message: `${target.model} did not come up on ${job.url}: ${reason} (${where})`,
+    remedy: remedies[kind],
+  };
   return { failure, reason, lines: lastLines(text, keptLines) };
 }
 

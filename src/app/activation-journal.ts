@@ -38,13 +38,26 @@ export async function observeActivation(host: Pick<ActivationHost, "files" | "pa
     const { listening, holders } = host.processes.holdersOf(place.port);
     const strangers = holders.filter((holder) => !ours.some((own) => own.pid === holder.pid));
     const stateFile = place.stateFile === undefined ? undefined : await compareStateFile(host, place.stateFile, record);
-    return { state: "observed", backend, record, ...(problem === undefined ? {} : { recordProblem: problem }), ours, ...(stateFile === undefined ? {} : { stateFile }), listening, strangers };
+    return {
+      state: "observed",
+      backend,
+      record,
+      ...(problem === undefined ? {} : { recordProblem: problem }),
+      ours,
+      ...(stateFile === undefined ? {} : { stateFile }),
+      listening,
+      strangers,
+    };
   } catch (error) {
     return { state: "unknown", backend, failure: toFailure(error) };
   }
 }
 
-async function compareStateFile(host: Pick<ActivationHost, "files">, path: string, { committed }: ActivationRecord): Promise<"current" | "stale" | "absent"> {
+async function compareStateFile(
+  host: Pick<ActivationHost, "files">,
+  path: string,
+  { committed }: ActivationRecord,
+): Promise<"current" | "stale" | "absent"> {
   const text = await host.files.read(path);
   if (text === undefined) return "absent";
   return committed !== undefined && text === encodeActiveState(activeStateOf(committed)) ? "current" : "stale";

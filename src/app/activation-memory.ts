@@ -14,18 +14,21 @@ const pause = 500;
 export async function checkGpu({ host, type, signal }: StartJob, target: ServingTarget, ours: readonly ProcessFacts[]): Promise<void> {
   if (type !== "vllm") return;
   const memory = await host.gpu.read(signal);
+  const need = { share: numberOf(target.argv, ["--gpu-memory-utilization"], defaultShare), gpus: numberOf(target.argv, ["--tensor-parallel-size", "-tp"], 1) };
   if (memory === undefined || memory.gpus.length === 0) return;
-  const share = Number(optionOf(target.argv, ["--gpu-memory-utilization"]) ?? defaultShare);
-  const wanted = Number(optionOf(target.argv, ["--tensor-parallel-size", "-tp"]) ?? 1);
-  const own = memory.uses.filter((use) => ours.some((process) => process.pid === use.pid)).reduce((sum, use) => sum + use.used, 0);
-  const roomy = memory.gpus.filter((gpu) => gpu.total - gpu.used + own >= share * gpu.total);
-  if (Number.isNaN(share) || Number.isNaN(wanted) || roomy.length >= Math.min(wanted, memory.gpus.length)) return;
-  const state = memory.gpus.map((gpu) => `GPU ${gpu.index}: ${gpu.total - gpu.used + own} of ${gpu.total} MiB free`).join(", ");
-  const others = memory.uses.filter((use) => !ours.some((process) => process.pid === use.pid)).map((use) => `pid ${use.pid} has ${use.used} MiB`);
-  throw failed("conflict", `the GPU is busy: ${target.model} needs ${Math.round(share * 100)} % of ${wanted === 1 ? "a GPU" : `${wanted} GPUs`}; ${state}${others.length === 0 ? "" : `; ${others.join(", ")}`}`, {
-    retry: "transient",
-    remedy: "free GPU memory, or lower --gpu-memory-utilization in launch.args",
-  });
+  const isOurs = (pid: number): boolean => ours.some((own) => own.pid === pid);
+  const own = memory.uses.filter((use) => isOurs(use.pid)).reduce((sum, use) => sum + use.used, 0);
+  const free = memory.gpus.map((gpu) => ({ ...gpu, free: Math.min(gpu.total, gpu.total - gpu.used + own) }));
+  if (free.filter((gpu) => gpu.free >= need.share * gpu.total).length >= Math.min(need.gpus, free.length)) return;
+  const others = memory.uses.filter((use) => !isOurs(use.pid)).map((use) => `pid ${use.pid} has ${use.used} MiB`);
+  const state = [...free.map((gpu) => `GPU ${gpu.index}: ${gpu.free} of ${gpu.total} MiB free`), ...others].join("; ");
+  const wanted = `${Math.round(need.share * 100)} % of ${need.gpus === 1 ? "a GPU" : `${need.gpus} GPUs`}`;
+  throw failed("conflict", `the GPU is busy: ${target.model} needs ${wanted}; ${state}`, { retry: "transient", remedy: "free GPU memory, or lower --gpu-memory-utilization in launch.args" });
+}
+
+function numberOf(argv: readonly string[], names: readonly string[], otherwise: number): number {
+  const number = Number(optionOf(argv, names) ?? otherwise);
+  return Number.isNaN(number) ? otherwise : number;
 }
 
 function optionOf(argv: readonly string[], names: readonly string[]): string | undefined {

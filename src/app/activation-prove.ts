@@ -1,5 +1,6 @@
 import type { Activated, ServingTarget } from "../domain/activation.ts";
 import { phaseOfLog } from "../domain/activation-log.ts";
+import { identityProblem } from "../domain/activation-standing.ts";
 import { failed } from "../domain/failure.ts";
 import type { ServingObservation } from "../domain/observed.ts";
 import type { ProcessExit } from "../ports/process.ts";
@@ -54,7 +55,10 @@ async function untilHealthy(job: StartJob, started: Started): Promise<Serving> {
     last = await reader.observe(job.signal);
     if (last.state === "serving" && last.healthy) return last;
     const now = performance.now();
-    if (now - begin > budget) throw failed("timeout", `it was not healthy after ${Math.round(job.startTimeout / 1000)} s (${lastWord(last)})`, { remedy: "raise activation.startTimeout" });
+    if (now - begin > budget)
+      throw failed("timeout", `it was not healthy after ${Math.round(job.startTimeout / 1000)} s (${lastWord(last)})`, {
+        remedy: "raise activation.startTimeout",
+      });
     if (now - read > phaseEvery) {
       read = now;
       const phase = phaseOfLog(await job.host.files.tail(started.log, phaseBytes));
@@ -93,12 +97,6 @@ async function whileAlive<T>(job: StartJob, started: Started, asking: Promise<T>
 function checkIdentity({ url }: StartJob, target: ServingTarget, serving: Serving): void {
   const problem = identityProblem(target, serving);
   if (problem !== undefined) throw failed("integrity", `${url} ${problem}`);
-}
-
-function identityProblem({ servedId, root }: ServingTarget, { models }: Serving): string | undefined {
-  const served = models.find((model) => model.id === servedId);
-  if (served === undefined) return `serves ${models.map((model) => model.id).join(", ")} instead of ${servedId}`;
-  return root !== undefined && served.root !== root ? `serves ${served.root ?? "an unnamed model"} as ${servedId} instead of ${root}` : undefined;
 }
 
 /** The answers must come from the server that was started, not from somebody else who has the port. */

@@ -1,6 +1,17 @@
 import { engineDefaults } from "../domain/activation-environment.ts";
 import { withoutFailures } from "../domain/activation-attempts.ts";
-import { leaderLives, sameProcess, sameTarget, type Activated, type ActivationObservation, type ActivationRecord, type ActiveCondition, type ProcessFacts, type ServingTarget, type Transaction } from "../domain/activation.ts";
+import {
+  leaderLives,
+  sameProcess,
+  sameTarget,
+  type Activated,
+  type ActivationObservation,
+  type ActivationRecord,
+  type ActiveCondition,
+  type ProcessFacts,
+  type ServingTarget,
+  type Transaction,
+} from "../domain/activation.ts";
 import { activeStateOf, encodeActiveState } from "../domain/active-state.ts";
 import { failed } from "../domain/failure.ts";
 import { canonicalJson } from "../domain/json.ts";
@@ -46,7 +57,11 @@ export async function stopAll(job: Job, { record, ours }: Pick<Seen, "record" | 
   const others = strangers.length === 0 ? [] : await processes.stop({ set: { kind: "trees", roots: strangers }, timeout: job.place.stopTimeout });
   const [stuck] = [...left, ...others];
   if (stuck !== undefined) {
-    throw failed("unexpected", `pid ${stuck.pid} (${stuck.command.join(" ").slice(0, 120)}) cannot be stopped, not even by SIGKILL: it belongs to another user or hangs in a driver`, { remedy: "stop it by hand; where a GPU driver hangs, only a restart of the machine helps" });
+    throw failed(
+      "unexpected",
+      `pid ${stuck.pid} (${stuck.command.join(" ").slice(0, 120)}) cannot be stopped, not even by SIGKILL: it belongs to another user or hangs in a driver`,
+      { remedy: "stop it by hand; where a GPU driver hangs, only a restart of the machine helps" },
+    );
   }
   await waitForMemory(job, record.committed?.gpuBaseline);
 }
@@ -54,13 +69,19 @@ export async function stopAll(job: Job, { record, ours }: Pick<Seen, "record" | 
 /** Stops one instance that did not become what it should. */
 export async function stopInstance(job: Job, started: Pick<Started, "instance" | "leader">): Promise<void> {
   report(job, "stopping");
-  await job.host.processes.stop({ set: { kind: "marked", scope: scopeOf(job.host.paths, job.place.backend), leaders: [started.leader] }, timeout: Math.min(job.place.stopTimeout, unreadyPatience) });
+  await job.host.processes.stop({
+    set: { kind: "marked", scope: scopeOf(job.host.paths, job.place.backend), leaders: [started.leader] },
+    timeout: Math.min(job.place.stopTimeout, unreadyPatience),
+  });
 }
 
 /** Stops what an interrupted switch left behind, and nothing of the server that serves. */
 export async function stopStrays(job: Job, { committed }: ActivationRecord): Promise<void> {
   const except = committed === undefined ? {} : { except: committed.instance };
-  await job.host.processes.stop({ set: { kind: "marked", scope: scopeOf(job.host.paths, job.place.backend), leaders: [], ...except }, timeout: Math.min(job.place.stopTimeout, unreadyPatience) });
+  await job.host.processes.stop({
+    set: { kind: "marked", scope: scopeOf(job.host.paths, job.place.backend), leaders: [], ...except },
+    timeout: Math.min(job.place.stopTimeout, unreadyPatience),
+  });
 }
 
 /** Remembers a stranger's server before it is stopped, so that it can be put back. */
@@ -70,13 +91,35 @@ export async function rememberStranger(job: StartJob, record: ActivationRecord, 
   const served = seen.state === "serving" && seen.healthy ? seen.models[0] : undefined;
   if (served === undefined || first.command.length === 0) return record;
   const identity = { model: served.id, content: "adopted", argv: first.command, env: {} };
-  const target: ServingTarget = { ...identity, servedId: served.id, ...(served.root === undefined ? {} : { root: served.root }), files: [], digest: sha256(canonicalJson(identity)) };
+  const target: ServingTarget = {
+    ...identity,
+    servedId: served.id,
+    ...(served.root === undefined ? {} : { root: served.root }),
+    files: [],
+    digest: sha256(canonicalJson(identity)),
+  };
   const { pid, started } = first;
-  return { ...record, committed: { target, instance: adopted, leader: { pid, started }, port: job.place.port, log: "", spawnedAt: first.startedAt, committedAt: job.host.clock.now() } };
+  return {
+    ...record,
+    committed: {
+      target,
+      instance: adopted,
+      leader: { pid, started },
+      port: job.place.port,
+      log: "",
+      spawnedAt: first.startedAt,
+      committedAt: job.host.clock.now(),
+    },
+  };
 }
 
 /** Starts a target; the record says so before and after, so that the process is found again whenever this one ends. */
-export async function start(job: StartJob, record: ActivationRecord, { target, program }: Ready, purpose: "switch" | "restore"): Promise<{ readonly record: ActivationRecord; readonly started: Started }> {
+export async function start(
+  job: StartJob,
+  record: ActivationRecord,
+  { target, program }: Ready,
+  purpose: "switch" | "restore",
+): Promise<{ readonly record: ActivationRecord; readonly started: Started }> {
   const { host, place } = job;
   const baseline = await gpuBaseline(job);
   const base = {
@@ -88,12 +131,22 @@ export async function start(job: StartJob, record: ActivationRecord, { target, p
     ...(baseline === undefined ? {} : { gpuBaseline: baseline }),
   };
   const announced = await saveRecord(job, { ...record, pending: { phase: "starting", ...base } });
-  const { leader, at } = await host.processes.start({ program, args: target.argv.slice(1), env: { ...engineDefaults(job.type), ...target.env }, folder: host.paths.root, instance: base.instance, log: base.log });
+  const { leader, at } = await host.processes.start({
+    program,
+    args: target.argv.slice(1),
+    env: { ...engineDefaults(job.type), ...target.env },
+    folder: host.paths.root,
+    instance: base.instance,
+    log: base.log,
+  });
   const pending: Transaction = { phase: "loading", ...base, leader, spawnedAt: at };
   return { record: await saveRecord(job, { ...announced, pending }), started: startedOf(pending, place.port) };
 }
 
-function startedOf({ target, instance, leader, log, spawnedAt, gpuBaseline: baseline }: Extract<Transaction, { phase: "loading" }>, port: number): Started {
+function startedOf(
+  { target, instance, leader, log, spawnedAt, gpuBaseline: baseline }: Extract<Transaction, { phase: "loading" }>,
+  port: number,
+): Started {
   return { target, instance, leader, port, log, spawnedAt, ...(baseline === undefined ? {} : { gpuBaseline: baseline }) };
 }
 
@@ -115,7 +168,18 @@ export function withLostServer({ host, place, type }: StartJob, { record, ours }
   const found = ours.find(({ instance, session, pid }) => instance?.startsWith(`${scope}.`) === true && session === pid);
   if (found?.instance === undefined) return record;
   const { pid, started, startedAt, instance } = found;
-  return { ...record, committed: { target, instance, leader: { pid, started }, port: place.port, log: logPath(host.paths, type, target.model), spawnedAt: startedAt, committedAt: host.clock.now() } };
+  return {
+    ...record,
+    committed: {
+      target,
+      instance,
+      leader: { pid, started },
+      port: place.port,
+      log: logPath(host.paths, type, target.model),
+      spawnedAt: startedAt,
+      committedAt: host.clock.now(),
+    },
+  };
 }
 
 /** What the record says of a switch that is through. */
@@ -138,7 +202,8 @@ export async function commit(job: StartJob, record: ActivationRecord, started: S
 export async function settle(job: StartJob, record: ActivationRecord, verdict: Verdict): Promise<void> {
   const { pending: _, ...rest } = record;
   const { stateFile } = job.place;
-  if (stateFile !== undefined && rest.committed !== undefined) await job.host.files.write(stateFile, encodeActiveState(activeStateOf(rest.committed)), "shared");
+  if (stateFile !== undefined && rest.committed !== undefined)
+    await job.host.files.write(stateFile, encodeActiveState(activeStateOf(rest.committed)), "shared");
   await saveRecord(job, { ...rest, condition: { ...verdict, at: job.host.clock.now() } });
 }
 

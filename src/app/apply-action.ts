@@ -8,6 +8,7 @@ import { sameRef } from "../domain/placement.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import type { ModelReader, ModelWriter, WriteContext } from "../ports/model-store.ts";
 import { formatBytes } from "../report/quantities.ts";
+import { recordedLook } from "./check-preconditions.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 
 /** What an action achieved: a line for people and what must be remembered. */
@@ -27,7 +28,7 @@ export async function applyAction(action: Action, context: ExecuteContext): Prom
     case "tag":
       return gained(action, await writerOf(action, context).tag(work.request, writeContext(action, context)), "pulled", context);
     case "import":
-      return gained(action, await present(action, "stat", context), "adopted", context);
+      return gained(action, action.dependsOn.length === 0 ? await seen(action, context) : await present(action, "stat", context), "adopted", context);
     case "hash":
       return hash(action, work, context);
     case "purge":
@@ -62,6 +63,12 @@ function readerOf(action: Action, { connections }: ExecuteContext): ModelReader 
 
 function writeContext(action: Action, context: ExecuteContext): WriteContext {
   return { id: action.id, progress: context.progress, signal: context.signal };
+}
+
+/** The holding as this run saw it; preconditions have compared it with the plan. */
+async function seen(action: Action, context: ExecuteContext): Promise<Holding> {
+  const found = await recordedLook(context.observed)(action.store, action.ref);
+  return found === undefined || "failure" in found ? present(action, "stat", context) : found;
 }
 
 async function present(action: Action, level: "stat" | "full", context: ExecuteContext): Promise<Holding> {

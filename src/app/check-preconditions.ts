@@ -1,14 +1,34 @@
 import type { Action, Precondition } from "../domain/action.ts";
 import { fingerprint } from "../domain/fingerprint.ts";
-import type { Holding, UnreadableHolding } from "../domain/observed.ts";
+import { failed } from "../domain/failure.ts";
+import type { Holding, ObservedState, StoreId, UnreadableHolding } from "../domain/observed.ts";
+import { observationOf, sameRef } from "../domain/placement.ts";
 import type { ModelReader } from "../ports/model-store.ts";
 
-/** Looks again, right before an action, at what the plan relied on. Returns why the action must not run, or undefined. */
-export async function checkPreconditions(action: Action, readers: readonly ModelReader[], signal: AbortSignal): Promise<string | undefined> {
+/** Finds what is at a reference now. */
+export type Look = (store: StoreId, ref: string) => Promise<Holding | UnreadableHolding | undefined>;
+
+/** A fresh look through the reader of the store. */
+export function freshLook(readers: readonly ModelReader[], signal: AbortSignal): Look {
+  return async (store, ref) => {
+    const reader = readers.find((candidate) => candidate.store === store);
+    if (reader === undefined) throw failed("unsupported", `nothing reads ${store}`);
+    return reader.inspect(ref, "presence", signal);
+  };
+}
+
+/** What an observation saw, for actions that change nothing outside. */
+export function recordedLook({ stores }: ObservedState): Look {
+  return async (store, ref) => {
+    const observation = observationOf(stores, store);
+    return observation?.state === "observed" ? observation.holdings.find((holding) => sameRef(store, holding.ref, ref)) : undefined;
+  };
+}
+
+/** Compares what a plan relied on with what is there right before an action. Returns why the action must not run, or undefined. */
+export async function checkPreconditions(action: Action, look: Look): Promise<string | undefined> {
   for (const precondition of action.preconditions) {
-    const reader = readers.find((candidate) => candidate.store === precondition.store);
-    if (reader === undefined) return `nothing reads ${precondition.store}`;
-    const reason = breach(precondition, await reader.inspect(precondition.ref, "presence", signal));
+    const reason = breach(precondition, await look(precondition.store, precondition.ref));
     if (reason !== undefined) return reason;
   }
   return undefined;

@@ -18,14 +18,24 @@ export interface Convergence {
 export function placeOf(backend: Backend, stateFile: string | undefined): Place {
   const endpoint = endpointOf(backend);
   if ("problem" in endpoint) throw failed("invalid-input", `nothing can be started for ${backend.metadata.name}: ${endpoint.problem}`);
-  return { backend: backend.metadata.name, port: endpoint.port, stopTimeout: backend.activation.stopTimeout, ...(stateFile === undefined ? {} : { stateFile }) };
+  return {
+    backend: backend.metadata.name,
+    port: endpoint.port,
+    stopTimeout: backend.activation.stopTimeout,
+    ...(stateFile === undefined ? {} : { stateFile }),
+  };
 }
 
 /**
  * Looks at one backend, decides, and does what was decided: from whatever a switch that was killed left behind, either the declared or the previous
  * model serves afterwards. `declared` undefined means that nothing may be served.
  */
-export async function convergeServing(host: ActivationHost, backend: Backend, declared: Omit<Declared, "backend"> | undefined, options: SwitchOptions): Promise<Convergence> {
+export async function convergeServing(
+  host: ActivationHost,
+  backend: Backend,
+  declared: Omit<Declared, "backend"> | undefined,
+  options: SwitchOptions,
+): Promise<Convergence> {
   const place = placeOf(backend, options.stateFile);
   const reader = host.serving.find((candidate) => candidate.backend === backend.metadata.name);
   const [observation, serving] = await Promise.all([observeActivation(host, place), reader?.observe(options.signal)]);
@@ -47,5 +57,11 @@ function wantedOf(backend: Backend, declared: Omit<Declared, "backend"> | undefi
   if (declared === undefined) return { state: "nothing" };
   const launch = launchOf(backend, declared.model, declared.holding);
   if ("target" in launch) return { state: "ready", target: launch.target };
-  return { state: "unservable", model: declared.model.metadata.name, cause: "config", reason: launch.problem, ...(launch.remedy === undefined ? {} : { remedy: launch.remedy }) };
+  return {
+    state: "unservable",
+    model: declared.model.metadata.name,
+    cause: "config",
+    reason: launch.problem,
+    ...(launch.remedy === undefined ? {} : { remedy: launch.remedy }),
+  };
 }

@@ -1,4 +1,5 @@
-import { leaderLives, type ActivationObservation, type ActivationRecord } from "../domain/activation.ts";
+import { identityProblem } from "../domain/activation-standing.ts";
+import { leaderLives, type ActivationObservation, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
 import { activeStateOf, decodeActiveState, type ActiveState } from "../domain/active-state.ts";
 import type { ServingObservation } from "../domain/observed.ts";
 import { observeActivation } from "./activation-journal.ts";
@@ -20,27 +21,38 @@ export interface CurrentActivation {
   readonly notes: readonly string[];
 }
 
+type Looker = Pick<ActivationHost, "files" | "paths" | "processes" | "serving">;
+type Seen = Extract<ActivationObservation, { state: "observed" }>;
+
 /** Looks, and changes nothing: neither the record nor the state file, whatever is in them. */
-export async function currentActivation(host: Pick<ActivationHost, "files" | "paths" | "processes" | "serving">, place: Place, signal: AbortSignal): Promise<CurrentActivation> {
-  const reader = host.serving.find((candidate) => candidate.backend === place.backend);
+export async function currentActivation(host: Looker, place: Place, signal: AbortSignal): Promise<CurrentActivation> {
+  const { backend } = place;
+  const reader = host.serving.find((candidate) => candidate.backend === backend);
   const [seen, served] = await Promise.all([observeActivation(host, place), reader?.observe(signal)]);
-  const withServed = served === undefined ? {} : { served };
-  if (seen.state === "unknown") return { backend: place.backend, state: "unknown", ...withServed, notes: [seen.failure.message] };
+  if (seen.state === "unknown") return { backend, state: "unknown", ...(served === undefined ? {} : { served }), notes: [seen.failure.message] };
   const written = await readStateFile(host, place, seen);
-  const notes = [...(seen.recordProblem === undefined ? [] : [seen.recordProblem]), ...written.notes];
-  const base = { backend: place.backend, record: seen.record, ...withServed };
+  const stand = standOf(place, seen, served, written);
+  const notes = [...(seen.recordProblem === undefined ? [] : [seen.recordProblem]), ...written.notes, ...stand.notes];
+  return { backend, record: seen.record, ...(served === undefined ? {} : { served }), ...stand, notes };
+}
+
+type Stand = Pick<CurrentActivation, "state" | "active" | "notes">;
+
+function standOf({ port }: Place, seen: Seen, served: ServingObservation | undefined, written: Written): Stand {
   const { committed, pending } = seen.record;
-  if (committed !== undefined && leaderLives(committed, seen.ours)) {
-    const answers = served?.state === "serving" && served.healthy && served.models.some((model) => model.id === committed.target.servedId);
-    return { ...base, state: answers ? "serving" : "silent", active: activeStateOf(committed), notes };
-  }
+  if (committed !== undefined && leaderLives(committed, seen.ours)) return { state: answers(committed.target, served) ? "serving" : "silent", active: activeStateOf(committed), notes: [] };
   if (seen.ours.length > 0) {
-    const target = pending?.target?.model ?? "a server";
-    return { ...base, state: "loading", notes: [...notes, `${target} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`] };
+    const note = `${pending?.target?.model ?? "a server"} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`;
+    return { state: "loading", notes: [note] };
   }
   const [stranger] = seen.strangers;
-  if (seen.listening || stranger !== undefined) return { ...base, state: "foreign", ...(written.active === undefined ? {} : { active: written.active }), notes: [...notes, `${stranger === undefined ? "a process of another user" : `pid ${stranger.pid}`} has port ${place.port}, and Holdfast did not start it`] };
-  return { ...base, state: "stopped", notes };
+  if (!seen.listening && stranger === undefined) return { state: "stopped", notes: [] };
+  const who = stranger === undefined ? "a process of another user" : `pid ${stranger.pid}`;
+  return { state: "foreign", ...(written.active === undefined ? {} : { active: written.active }), notes: [`${who} has port ${port}, and Holdfast did not start it`] };
+}
+
+function answers(target: ServingTarget, served: ServingObservation | undefined): boolean {
+  return served?.state === "serving" && served.healthy && identityProblem(target, served) === undefined;
 }
 
 interface Written {
@@ -52,7 +64,11 @@ interface Written {
 /** A process that started after the file says it did is another one with the same number. */
 const clockSlack = 2;
 
-async function readStateFile(host: Pick<ActivationHost, "files" | "processes">, { stateFile }: Place, { record }: Extract<ActivationObservation, { state: "observed" }>): Promise<Written> {
+async function readStateFile(
+  host: Pick<ActivationHost, "files" | "processes">,
+  { stateFile }: Place,
+  { record }: Extract<ActivationObservation, { state: "observed" }>,
+): Promise<Written> {
   if (stateFile === undefined) return { notes: [] };
   const text = await host.files.read(stateFile);
   if (text === undefined) return { notes: record.committed === undefined ? [] : [`${stateFile} is missing; holdfast reconcile writes it`] };
@@ -61,6 +77,7 @@ async function readStateFile(host: Pick<ActivationHost, "files" | "processes">, 
   const { state } = decoded;
   const found = host.processes.look(state.pid);
   if (found === undefined) return { notes: [`${stateFile} names pid ${state.pid}, which is not running`] };
-  if (Date.parse(found.startedAt) / 1000 > state.started_at + clockSlack) return { notes: [`${stateFile} names pid ${state.pid}, which is another process by now (started ${found.startedAt})`] };
+  if (Date.parse(found.startedAt) / 1000 > state.started_at + clockSlack)
+    return { notes: [`${stateFile} names pid ${state.pid}, which is another process by now (started ${found.startedAt})`] };
   return { active: state, notes: [] };
 }

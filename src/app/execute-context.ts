@@ -1,4 +1,5 @@
 import type { Memory } from "../domain/inventory.ts";
+import type { ObservedState } from "../domain/observed.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { StateStore } from "../ports/state-store.ts";
@@ -9,6 +10,8 @@ export interface ExecuteContext {
   readonly connections: Connections;
   readonly state: StateStore;
   readonly memory: Memory;
+  /** What this very run observed: enough for actions that only write our own records. */
+  readonly observed: ObservedState;
   readonly clock: Clock;
   readonly progress: ProgressSink;
   readonly concurrency: number;

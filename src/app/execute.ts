@@ -1,7 +1,7 @@
 import type { Action, Outcome, Plan } from "../domain/action.ts";
 import { failed, toFailure } from "../domain/failure.ts";
 import { applyAction } from "./apply-action.ts";
-import { checkPreconditions } from "./check-preconditions.ts";
+import { checkPreconditions, freshLook, recordedLook } from "./check-preconditions.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 
 /**
@@ -43,9 +43,15 @@ function readiness(action: Action, outcomes: ReadonlyMap<string, Outcome>, runni
     if (outcome.state !== "applied") return { because: `${id} did not succeed` };
   }
   if (running.size >= context.concurrency) return "wait";
+  if (writesOnlyRecords(action)) return "start";
   const writer = context.connections.writers.find((candidate) => candidate.store === action.store);
   const busy = plan.actions.filter((other) => other.store === action.store && running.has(other.id)).length;
   return busy >= (writer?.concurrency ?? 1) ? "wait" : "start";
+}
+
+/** Nothing outside changes, so what this run saw is fresh enough, and no writer has to be waited for. */
+function writesOnlyRecords({ verb, dependsOn }: Action): boolean {
+  return (verb === "import" && dependsOn.length === 0) || verb === "deprecate" || verb === "undeprecate" || verb === "forget";
 }
 
 function settle(outcome: Outcome, outcomes: Map<string, Outcome>, context: ExecuteContext): void {
@@ -58,7 +64,8 @@ async function runAction(action: Action, context: ExecuteContext): Promise<Outco
   const total = action.bytesToDownload > 0 ? { total: action.bytesToDownload } : {};
   context.progress({ type: "start", id: action.id, object: action.object, verb: action.verb, detail: action.reason, ...total });
   try {
-    const reason = await checkPreconditions(action, context.connections.readers, context.signal);
+    const look = writesOnlyRecords(action) ? recordedLook(context.observed) : freshLook(context.connections.readers, context.signal);
+    const reason = await checkPreconditions(action, look);
     if (reason !== undefined) throw failed("precondition", `${action.object}: ${reason}`, { retry: "transient", remedy: "plan again: something changed since this plan was made" });
     const { changes, detail } = await applyAction(action, context);
     await context.state.commit(changes);

@@ -91,9 +91,9 @@ export async function probe({ host, prober, images }: ProbeParts, order: ProbeOr
   };
 }
 
-/** A server that is overloaded or broken says nothing about the model: only answers and refusals of the request do. */
+/** A refusal may be about the picture, the server or the day: only answers say something about the model. */
 function isEvidence(results: readonly PromptResult[]): boolean {
-  return results.every(({ status_code: status }) => status === 200 || status === 400 || status === 415 || status === 422);
+  return results.every((result) => result.status_code === 200);
 }
 
 function sampleOf(answer: ProbeAnswer, kind: Sample["kind"], at: Instant): Sample {

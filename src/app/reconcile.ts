@@ -35,7 +35,7 @@ export async function reconcile(host: Host, project: Extract<Project, { state: "
 
 /** Executes a previewed plan and publishes the result; the caller holds the instance lock. */
 export async function finish(host: Host, before: Preview, options: PreviewOptions & { readonly command: string }, startedAt: string, signal: AbortSignal): Promise<PassResult> {
-  const outcomes = await execute(before.plan, { connections: before.connections, state: host.state, memory: before.memory, clock: host.clock, progress: options.progress, concurrency: host.concurrency, signal });
+  const outcomes = await execute(before.plan, { connections: before.connections, state: host.state, memory: before.memory, observed: before.observed, clock: host.clock, progress: options.progress, concurrency: host.concurrency, signal });
   const changed = outcomes.length > 0 || before.plan.bookkeeping.length > 0;
   const after = changed && !signal.aborted ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal) : before;
   const publication = await publish(host, after);

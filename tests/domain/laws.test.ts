@@ -22,9 +22,9 @@ async function inputFor(machine: World): Promise<PlanInput> {
   return { ...known, upstream };
 }
 
-async function apply(machine: World, decided: Plan): Promise<readonly string[]> {
+async function apply(machine: World, decided: Plan, observed: PlanInput["observed"]): Promise<readonly string[]> {
   const connections = { readers: machine.stores, writers: machine.stores, hubs: machine.hubs, serving: [] };
-  const outcomes = await execute(decided, { connections, state: machine.state, memory: await machine.state.load(), clock, progress: () => undefined, concurrency: 4, signal });
+  const outcomes = await execute(decided, { connections, state: machine.state, memory: await machine.state.load(), observed, clock, progress: () => undefined, concurrency: 4, signal });
   return outcomes.flatMap((outcome) => (outcome.state === "failed" ? [`${outcome.actionId} ${outcome.failure.message}`] : []));
 }
 
@@ -39,9 +39,10 @@ describe("laws of the planner", () => {
         const machine = make();
         const history: string[] = [];
         for (let pass = 0; pass < 4; pass++) {
-          const decided = plan(await inputFor(machine));
+          const input = await inputFor(machine);
+          const decided = plan(input);
           history.push(`pass ${pass}: ${decided.actions.map((action) => `${action.verb} ${action.ref} (${action.reason})`).join(", ")}`);
-          expect(await apply(machine, decided), decided.actions.map((action) => `${action.id} ${action.verb} ${action.object} ${action.reason}`).join("\n")).toEqual([]);
+          expect(await apply(machine, decided, input.observed), decided.actions.map((action) => `${action.id} ${action.verb} ${action.object} ${action.reason}`).join("\n")).toEqual([]);
         }
         expect(plan(await inputFor(machine)).actions.map(({ verb, object, reason }) => `${verb} ${object} ${reason}`), history.join("\n")).toEqual([]);
       }),

@@ -11,7 +11,7 @@ import { readPlan } from "./apply.ts";
 import { planFormats, showPlan } from "./plan.ts";
 import { previewOptions } from "./plan-options.ts";
 import { requireModels } from "./require-models.ts";
-import { checkPreconditions } from "../../app/check-preconditions.ts";
+import { checkPreconditions, freshLook } from "../../app/check-preconditions.ts";
 import type { Plan } from "../../domain/action.ts";
 
 /** `holdfast show NAME|PLAN`: everything known about one model, or a saved plan with its stale actions marked. */
@@ -37,7 +37,7 @@ async function staleActions(session: Session, plan: Plan): Promise<readonly stri
   const { readers } = await host.connect(host.withDefaults(project.desired, memory), "server", memory);
   const lines: string[] = [];
   for (const action of plan.actions) {
-    const reason = await checkPreconditions(action, readers, session.signal).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+    const reason = await checkPreconditions(action, freshLook(readers, session.signal)).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
     if (reason !== undefined) lines.push(`stale: ${action.id} ${action.verb} ${plainText(action.object)}: ${plainText(reason)}\n`);
   }
   return lines;
