@@ -47,7 +47,7 @@ export function createHubTransport(connection: HubConnection): HubTransport {
     hasToken: () => token() !== undefined,
     async get(url, signal, headers) {
       signal.throwIfAborted();
-      const bearer = url.origin === endpoint.origin ? token() : undefined;
+      const bearer = url.origin === endpoint.origin ? requireClean(token()) : undefined;
       try {
         const dispatcher = await (opening ??= openDispatcher(timeouts, connection.connections ?? 12));
         const response = await dispatcher.request({
@@ -72,6 +72,12 @@ export function createHubTransport(connection: HubConnection): HubTransport {
       }
     },
   };
+}
+
+/** A token with anything but visible ASCII would break the request in ways that point elsewhere. */
+function requireClean(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
+  throw failed("unauthorized", "the token of the hub has characters that no token has", { remedy: "correct HF_TOKEN or the token file" });
 }
 
 /** The address of a hub, which may lie below a path. */

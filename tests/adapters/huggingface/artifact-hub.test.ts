@@ -104,6 +104,13 @@ describe("resolving a revision", () => {
   });
 });
 
+it("a token that cannot be one is refused without being shown, and nothing is asked", async () => {
+  const failure = await failureOf(ask({}, { token: () => "hf_broken\nsecret" }));
+  expect(failure).toMatchObject({ code: "unauthorized", retry: "terminal" });
+  expect(JSON.stringify(failure)).not.toContain("secret");
+  expect(hub.requests).toHaveLength(0);
+});
+
 describe("refusals, by error code before status (F10)", () => {
   it.each([
     ["a missing revision", 404, { "x-error-code": "RevisionNotFound" }, "not-found", /revision/],
