@@ -75,7 +75,9 @@ export function reportOf(view: Preview): DriftReport {
   const { observed, memory, project, assessments, drifts } = view;
   const drifting = new Set(drifts.map((drift) => drift.object));
   const names = assessments.filter((assessment) => assessment.state !== "remote").map((assessment) => assessment.model.metadata.name);
-  const proofs = memory.verifications.filter((verification) => names.includes(verification.name)).map((verification) => verification.at).toSorted(compareText);
+  const proven = new Set(memory.verifications.map((verification) => verification.name));
+  const declared = new Set(names);
+  const proofs = memory.verifications.filter((verification) => declared.has(verification.name)).map((verification) => verification.at).toSorted(compareText);
   const [oldest] = proofs;
   const newest = proofs.at(-1);
   return buildDriftReport(drifts, {
@@ -86,7 +88,7 @@ export function reportOf(view: Preview): DriftReport {
     verifiedAt: {
       ...(oldest === undefined ? {} : { oldest }),
       ...(newest === undefined ? {} : { newest }),
-      never: names.filter((name) => !memory.verifications.some((verification) => verification.name === name)),
+      never: names.filter((name) => !proven.has(name)),
     },
   });
 }

@@ -5,7 +5,8 @@ import type { Memory } from "./inventory.ts";
 import { lockEntryOf, type LockEntry, type LockFile } from "./lock.ts";
 import type { Model } from "./model.ts";
 import type { ArtifactState, Holding, ObservedArtifact, ObservedState, StoreId } from "./observed.ts";
-import { effectiveLock, findHolding, lockMismatch, observationOf, placementOf, sameRef } from "./placement.ts";
+import { effectiveLock, findHolding, lockMismatch, observationOf, placementOf } from "./placement.ts";
+import { itemAt } from "./place-index.ts";
 import type { UpstreamFile, UpstreamState } from "./upstream.ts";
 
 /** One file that is not what it ought to be. `expected` and `actual` are SHA-256 digests or byte counts, as text for people. */
@@ -55,7 +56,7 @@ export function assess(model: Model, input: { desired: DesiredState; lock: LockF
   const holding = findHolding(model, placement, observation.holdings, input.memory);
   if (holding !== undefined) return assessHolding(model, holding, lock, input.upstream);
   const ref = placement.ref;
-  const unreadable = ref === undefined ? undefined : observation.unreadable.find((item) => sameRef(store, item.ref, ref));
+  const unreadable = ref === undefined ? undefined : itemAt(observation.unreadable, { store, ref });
   if (unreadable !== undefined) return { state: "unreadable", model, store, ref: unreadable.ref, failure: unreadable.failure, ...withLock };
   if (!observation.complete) {
     return { state: "unknown", model, store, failure: { code: "protocol", retry: "transient", message: `the listing of ${store} was not complete, so absence proves nothing` } };

@@ -36,7 +36,12 @@ export interface LockFile {
   readonly entries: readonly LockEntry[];
 }
 
+const byName = new WeakMap<readonly LockEntry[], ReadonlyMap<string, LockEntry>>();
+
 /** Finds the lock entry of a model. */
 export function lockEntryOf(lock: LockFile, name: string): LockEntry | undefined {
-  return lock.entries.find((entry) => entry.name === name);
+  const known = byName.get(lock.entries);
+  const index = known ?? new Map(lock.entries.map((entry) => [entry.name, entry]));
+  if (known === undefined) byName.set(lock.entries, index);
+  return index.get(name);
 }

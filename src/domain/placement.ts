@@ -5,6 +5,7 @@ import { lockEntryOf, type LockEntry, type LockFile } from "./lock.ts";
 import type { Model } from "./model.ts";
 import { canonicalOllamaName, parseOllamaName, sameOllamaRef } from "./ollama-name.ts";
 import type { Memory } from "./inventory.ts";
+import { itemAt } from "./place-index.ts";
 import type { Holding, Observation, StoreId } from "./observed.ts";
 
 /** Where a declared model belongs: a store and, as far as it is known before looking, the reference in it. */
@@ -55,7 +56,7 @@ export function sameRef(store: StoreId, a: string, b: string): boolean {
  */
 export function findHolding(model: Model, placement: Extract<Placement, { kind: "stored" }>, holdings: readonly Holding[], memory: Memory): Holding | undefined {
   const { store, ref } = placement;
-  if (ref !== undefined) return holdings.find((holding) => holding.ref === ref) ?? holdings.find((holding) => sameRef(store, holding.ref, ref));
+  if (ref !== undefined) return itemAt(holdings, { store, ref });
   if (model.source.kind !== "huggingface") return undefined;
   const { repo, revision } = model.source;
   const candidates = holdings.filter((holding) => holding.ref.startsWith(`${repo}@`));

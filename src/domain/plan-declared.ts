@@ -3,7 +3,8 @@ import type { Assessment, Defect } from "./assess.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Deprecation, InventoryItem, Memory } from "./inventory.ts";
 import type { Holding, Observation } from "./observed.ts";
-import { observationOf, ollamaBackendOf, sameRef } from "./placement.ts";
+import { observationOf, ollamaBackendOf } from "./placement.ts";
+import { allAt, itemAt } from "./place-index.ts";
 import { act, block, join, nothing, recordOnly, subjectOf, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
 import { chooseFetch, type FetchChoice } from "./plan-fetch.ts";
 import { bytesToDownload } from "./sizes.ts";
@@ -50,7 +51,7 @@ function planFetch(assessment: Extract<Assessment, { state: "missing" | "unreada
 }
 
 function observedAt(observation: Observation | undefined, ref: string): boolean {
-  return observation?.state === "observed" && observation.holdings.some((holding) => sameRef(observation.store, holding.ref, ref));
+  return observation?.state === "observed" && itemAt(observation.holdings, { store: observation.store, ref }) !== undefined;
 }
 
 function question(assessment: Exclude<Assessment, { state: "remote" | "unknown" | "unlockable" }>, input: PlanInput, observation: Observation | undefined): Parameters<typeof chooseFetch>[0] {
@@ -130,11 +131,11 @@ function planHeld(held: Held, input: PlanInput): PlanPart {
 
 /** The inventory item that covers this holding for this model. */
 export function ownedBy(held: Held, memory: Memory): InventoryItem | undefined {
-  return memory.inventory.find((item) => item.name === held.model.metadata.name && item.store === held.store && sameRef(item.store, item.ref, held.holding.ref));
+  return allAt(memory.inventory, held.holding).find((item) => item.name === held.model.metadata.name);
 }
 
 function deprecationOf(memory: Memory, holding: Holding): Deprecation | undefined {
-  return memory.deprecations.find((item) => item.store === holding.store && sameRef(item.store, item.ref, holding.ref));
+  return itemAt(memory.deprecations, holding);
 }
 
 function unchanged(holding: Holding): Precondition {

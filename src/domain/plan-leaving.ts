@@ -4,7 +4,8 @@ import { fingerprint } from "./fingerprint.ts";
 import type { Deprecation, InventoryItem } from "./inventory.ts";
 import { lockEntryOf } from "./lock.ts";
 import type { Holding, StoreId } from "./observed.ts";
-import { observationOf, sameRef } from "./placement.ts";
+import { observationOf } from "./placement.ts";
+import { itemAt, type Place } from "./place-index.ts";
 import { ownedBy } from "./plan-declared.ts";
 import { act, block, join, nothing, recordOnly, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
 import type { Milliseconds } from "./resource.ts";
@@ -29,11 +30,12 @@ export function planLeaving(assessments: readonly Assessment[], input: PlanInput
 }
 
 function leavingInventory(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
+  const remote = new Set(assessments.flatMap((a) => (a.state === "remote" ? [a.model.metadata.name] : [])));
   const settled = new Set(assessments.flatMap((a) => (a.state === "held" && a.defects.length === 0 && a.identity !== "different" ? [a.model.metadata.name] : [])));
   const declared = new Set(input.desired.models.map((model) => model.metadata.name));
   return input.memory.inventory
     .filter((item) => !isWanted(item, assessments))
-    .filter((item) => !declared.has(item.name) || settled.has(item.name) || isRemoteNow(item.name, assessments))
+    .filter((item) => !declared.has(item.name) || settled.has(item.name) || remote.has(item.name))
     .map((item): Leaving => {
       const holding = holdingAt(input, item.store, item.ref);
       const { name, store, ref, contentId } = item;
@@ -41,17 +43,23 @@ function leavingInventory(assessments: readonly Assessment[], input: PlanInput):
     });
 }
 
-function isRemoteNow(name: string, assessments: readonly Assessment[]): boolean {
-  return assessments.some((assessment) => assessment.state === "remote" && assessment.model.metadata.name === name);
+/** True when a declared model lives (or will live) at this very place. */
+export function isWanted(place: Place, assessments: readonly Assessment[]): boolean {
+  return itemAt(wantedPlaces(assessments), place) !== undefined;
 }
 
-/** True when a declared model lives (or will live) at this very place. */
-export function isWanted(place: { readonly store: StoreId; readonly ref: string }, assessments: readonly Assessment[]): boolean {
-  return assessments.some((assessment) => {
-    if (assessment.state === "remote" || assessment.store !== place.store) return false;
+const wanted = new WeakMap<readonly Assessment[], readonly Place[]>();
+
+function wantedPlaces(assessments: readonly Assessment[]): readonly Place[] {
+  const known = wanted.get(assessments);
+  if (known !== undefined) return known;
+  const places = assessments.flatMap((assessment): readonly Place[] => {
+    if (assessment.state === "remote") return [];
     const ref = assessment.state === "held" ? assessment.holding.ref : "ref" in assessment ? assessment.ref : undefined;
-    return ref !== undefined && sameRef(place.store, ref, place.ref);
+    return ref === undefined ? [] : [{ store: assessment.store, ref }];
   });
+  wanted.set(assessments, places);
+  return places;
 }
 
 function leavingDeclared(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
@@ -68,7 +76,7 @@ function leavingUnmanaged(assessments: readonly Assessment[], input: PlanInput):
   const { unmanaged } = input.options;
   if (unmanaged !== "deprecate" && unmanaged !== "purge") return [];
   return unmanagedHoldings(assessments, input).map((holding): Leaving => {
-    const name = input.memory.discovered.find((model) => model.store === holding.store && sameRef(model.store, model.ref, holding.ref))?.name ?? holding.ref;
+    const name = itemAt(input.memory.discovered, holding)?.name ?? holding.ref;
     return { name, store: holding.store, ref: holding.ref, because: "unmanaged", holding, ...(holding.contentId === undefined ? {} : { contentId: holding.contentId }) };
   });
 }
@@ -76,13 +84,12 @@ function leavingUnmanaged(assessments: readonly Assessment[], input: PlanInput):
 /** Holdings that no manifest declares and the inventory does not list: somebody else's. */
 export function unmanagedHoldings(assessments: readonly Assessment[], input: Pick<PlanInput, "observed" | "memory">): readonly Holding[] {
   const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
-  const owned = (holding: Holding): boolean => input.memory.inventory.some((item) => item.store === holding.store && sameRef(item.store, item.ref, holding.ref));
-  return holdings.filter((holding) => !isWanted(holding, assessments) && !owned(holding));
+  return holdings.filter((holding) => !isWanted(holding, assessments) && itemAt(input.memory.inventory, holding) === undefined);
 }
 
 function holdingAt(input: PlanInput, store: StoreId, ref: string): Holding | undefined {
   const observation = observationOf(input.observed.stores, store);
-  return observation?.state === "observed" ? observation.holdings.find((holding) => sameRef(store, holding.ref, ref)) : undefined;
+  return observation?.state === "observed" ? itemAt(observation.holdings, { store, ref }) : undefined;
 }
 
 function planOne(thing: Leaving, input: PlanInput): PlanPart {
@@ -91,7 +98,7 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
   if (thing.holding === undefined) return observation.complete ? act(forgetDraft(thing, "no longer declared and no longer here")) : nothing;
   if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
   if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
-  const deprecation = input.memory.deprecations.find((item) => item.store === thing.store && sameRef(item.store, item.ref, thing.ref));
+  const deprecation = itemAt(input.memory.deprecations, thing);
   if (deprecation === undefined) {
     const locked = isLocked(thing, input) ? `; it stays while it is locked (holdfast unlock ${thing.name})` : "";
     return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", `${whyDeprecated(thing)}${locked}`));

@@ -2,7 +2,8 @@ import type { Bookkeeping } from "./action.ts";
 import type { Assessment } from "./assess.ts";
 import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
-import { observationOf, sameRef } from "./placement.ts";
+import { observationOf } from "./placement.ts";
+import { itemAt, type Place } from "./place-index.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { unmanagedHoldings } from "./plan-leaving.ts";
 import type { StoreId } from "./observed.ts";
@@ -38,7 +39,7 @@ function missingRefs(store: StoreId, input: PlanInput): readonly string[] {
   const observation = observationOf(input.observed.stores, store);
   if (observation?.state !== "observed") return [];
   const refs = input.memory.inventory.filter((item) => item.store === store).map((item) => item.ref);
-  return refs.filter((ref) => !observation.holdings.some((holding) => sameRef(store, holding.ref, ref)) && !observation.unreadable.some((item) => sameRef(store, item.ref, ref)));
+  return refs.filter((ref) => itemAt(observation.holdings, { store, ref }) === undefined && itemAt(observation.unreadable, { store, ref }) === undefined);
 }
 
 function lossFingerprint(refs: readonly string[]): string {
@@ -63,7 +64,7 @@ export function discoveryBookkeeping(assessments: readonly Assessment[], input: 
   const taken = new Set([...input.desired.models.map((model) => model.metadata.name), ...input.memory.discovered.map((model) => model.name)]);
   const found: Bookkeeping[] = [];
   for (const holding of unmanaged.toSorted((a, b) => compareText(a.store, b.store) || compareText(a.ref, b.ref))) {
-    if (input.memory.discovered.some((model) => model.store === holding.store && sameRef(model.store, model.ref, holding.ref))) continue;
+    if (itemAt(input.memory.discovered, holding) !== undefined) continue;
     const name = input.nameFor(holding, taken);
     taken.add(name);
     found.push({ kind: "discover", model: { store: holding.store, ref: holding.ref, name, firstSeen: input.now } });
@@ -71,11 +72,11 @@ export function discoveryBookkeeping(assessments: readonly Assessment[], input: 
   return [...found, ...vanished(unmanaged, input)];
 }
 
-function vanished(unmanaged: readonly { readonly store: StoreId; readonly ref: string }[], input: PlanInput): readonly Bookkeeping[] {
+function vanished(unmanaged: readonly Place[], input: PlanInput): readonly Bookkeeping[] {
   return input.memory.discovered.flatMap((model): readonly Bookkeeping[] => {
     const observation = observationOf(input.observed.stores, model.store);
     if (observation?.state !== "observed" || !observation.complete) return [];
-    const stillThere = unmanaged.some((holding) => holding.store === model.store && sameRef(model.store, holding.ref, model.ref));
+    const stillThere = itemAt(unmanaged, model) !== undefined;
     return stillThere ? [] : [{ kind: "undiscover", store: model.store, ref: model.ref }];
   });
 }
