@@ -10,6 +10,7 @@ import { planLeaving, unmanagedHoldings } from "./plan-leaving.ts";
 import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
 import { sameRef } from "./placement.ts";
 import type { Verdict } from "./policy.ts";
+import { planRoles } from "./role-contract.ts";
 import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
 
@@ -21,7 +22,7 @@ export function plan(input: PlanInput): Plan {
   const assessments = assessAll(input);
   const declared = join(assessments.map((assessment) => planDeclared(assessment, input)));
   const losses = suspiciousLosses(input);
-  const all = join([declared, planLeaving(assessments, input), { actions: [], blocked: unknownStores(input), bookkeeping: [] }]);
+  const all = join([declared, planLeaving(assessments, input), planRoles(assessments, input), { actions: [], blocked: unknownStores(input), bookkeeping: [] }]);
   const guarded = applyGuards(all, losses, input);
   const drafts = guarded.actions.filter((draft) => isSelected(draft.name, input));
   const actions = numberActions(withFreedBytes(sortDrafts(drafts), input));

@@ -32,10 +32,13 @@ export function addSample(window: readonly Sample[], sample: Sample): readonly S
   return [...window, sample].slice(-sampleWindow);
 }
 
+/** Below this many milliseconds an answer came in one burst, and a rate would say nothing. */
+const shortest: Milliseconds = 1;
+
 /** Tokens per second after the first token: max(tokens - 1, 1) over the time they took; undefined where that cannot be told. */
 export function throughputOf({ ttftMs, durationMs, tokens }: Pick<Sample, "ttftMs" | "durationMs" | "tokens">): number | undefined {
   const active = ttftMs === undefined ? 0 : durationMs - ttftMs;
-  return active > 0 ? Math.max(tokens - 1, 1) / (active / 1000) : undefined;
+  return active >= shortest ? Math.max(tokens - 1, 1) / (active / 1000) : undefined;
 }
 
 /** Sums up a window of samples. */

@@ -38,7 +38,7 @@ export async function runProbe(session: Session, options: ProbeOptions, name: st
 function jsonOf(result: ProbeResult): object {
   const [first] = result.results;
   const { model, timestamp, kind, ok, ...rest } = result;
-  return { model, timestamp, [`${kind}_ok`]: ok, latency_ms: first?.latency_ms ?? null, excerpt: first?.excerpt ?? "", status_code: first?.status_code ?? null, kind, ...rest };
+  return { model, timestamp, [`${kind}_ok`]: ok, latency_ms: first?.latency_ms ?? null, excerpt: first?.excerpt ?? "", status_code: first?.status_code ?? null, probe: kind, ...rest };
 }
 
 function resultText({ model, endpoint, model_id, kind, media_type, ok, results, metrics }: ProbeResult, session: Session): string {
