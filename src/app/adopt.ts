@@ -45,7 +45,7 @@ export async function adoptModels(host: Host, project: ValidProject, options: Ad
 async function adopt(host: Host, project: ValidProject, options: AdoptOptions, signal: AbortSignal): Promise<Adoption> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, "always");
-  const connections = await host.connect(desired, "server", memory);
+  const connections = await host.connect(desired, "server", { memory, lock: project.lock });
   const observed = await observe(connections, { level: "stat", progress: options.progress }, host.clock, signal);
   const assessments = assessAll({ desired, lock: project.lock, observed, memory, upstream: {} });
   const unmanaged = unmanagedHoldings(assessments, { observed, memory });

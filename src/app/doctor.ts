@@ -63,7 +63,7 @@ async function connectionChecks(host: Host, project: Project, signal: AbortSigna
   if (project.state === "invalid") return [];
   const memory = await host.state.load().catch(() => emptyMemory);
   const desired = host.withDefaults(project.desired, memory);
-  const observed = await observe(await host.connect(desired, "server", memory), { level: "presence" }, host.clock, signal);
+  const observed = await observe(await host.connect(desired, "server", { memory, lock: project.lock }), { level: "presence" }, host.clock, signal);
   const types = new Map(desired.backends.map((backend) => [backend.metadata.name, backend.type]));
   return [...observed.stores.flatMap(storeChecks), ...observed.serving.map((serving) => servingCheck(serving, types.get(serving.backend) ?? "openai"))];
 }

@@ -1,5 +1,6 @@
 import type { DesiredState } from "../domain/desired.ts";
 import type { Memory } from "../domain/inventory.ts";
+import type { LockFile } from "../domain/lock.ts";
 import type { Holding } from "../domain/observed.ts";
 import type { PlanOptions } from "../domain/plan-input.ts";
 import type { DecodeOptions } from "../manifest/decode-context.ts";
@@ -52,6 +53,6 @@ export interface Host {
   readonly nameFor: (holding: Holding, taken: ReadonlySet<string>) => string;
   /** Adds the Ollama backend of the settings when the manifests declare none and the memory knows models there, or when it is wanted in any case. */
   withDefaults(desired: DesiredState, needed: Memory | "always"): DesiredState;
-  /** `memory` names folders that left the manifests and still have to be looked at. */
-  connect(desired: DesiredState, purpose: Purpose, memory: Memory): Promise<Connections>;
+  /** The memory names folders that left the manifests and still have to be looked at; the lock knows manifests that a remote server does not show. */
+  connect(desired: DesiredState, purpose: Purpose, known: { readonly memory: Memory; readonly lock: LockFile }): Promise<Connections>;
 }

@@ -39,7 +39,7 @@ export async function lockModels(host: Host, project: ValidProject, options: Loc
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
   const models = desired.models.filter((model) => model.source.kind !== "remote" && (options.names.length === 0 || options.names.includes(model.metadata.name)));
-  const connections = await host.connect(desired, "disk", memory);
+  const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
   const places = models.map((model) => ({ model, place: placementOf(model, desired, relevantLock(model, project)) }));
   const lock = { ...project.lock, entries: project.lock.entries.filter((entry) => models.some((model) => relevantLock(model, project) === entry)) };
   const observed = await observeModels(connections, { desired: { ...desired, models }, lock, memory }, { level: "full", progress: options.progress }, host.clock, signal);

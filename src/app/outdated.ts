@@ -27,7 +27,7 @@ export async function compareUpstream(host: Host, project: Extract<Project, { st
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
   const models = desired.models.filter((model) => isTracked(model) && (names.length === 0 || names.includes(model.metadata.name)));
-  const connections = await host.connect(desired, "disk", memory);
+  const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
   const questions = models.flatMap((model): readonly UpstreamQuestion[] => (isTracked(model) ? [{ key: model.metadata.name, source: model.source }] : []));
   const [observed, upstream] = await Promise.all([observe(connections, { level: "presence" }, host.clock, signal), resolveUpstream(questions, connections.hubs, signal)]);
   return models.map((model) => {

@@ -42,7 +42,7 @@ export interface PreviewOptions {
 export async function preview(host: Host, project: ValidProject, options: PreviewOptions, signal: AbortSignal): Promise<Preview> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
-  const connections = await host.connect(desired, options.purpose, memory);
+  const connections = await host.connect(desired, options.purpose, { memory, lock: project.lock });
   const observed = await observe(connections, { level: options.level, progress: options.progress }, host.clock, signal);
   const known: Omit<PlanInput, "upstream"> = {
     desired,

@@ -37,7 +37,7 @@ export interface VerifyOptions {
 export async function verifyModels(host: Host, project: ValidProject, options: VerifyOptions, signal: AbortSignal): Promise<readonly Verification[]> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
-  const connections = await host.connect(desired, "disk", memory);
+  const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
   const subset = { ...desired, models: desired.models.filter((model) => options.names.length === 0 || options.names.includes(model.metadata.name)) };
   const observed = await observeModels(connections, { desired: subset, lock: project.lock, memory }, options, host.clock, signal);
   const results = assessAll({ desired: subset, lock: project.lock, observed, memory, upstream: {} }).flatMap((assessment) => verificationOf(assessment, options.level));

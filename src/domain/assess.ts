@@ -76,6 +76,7 @@ function identityOf(holding: Holding, lock: LockEntry | undefined): Identity {
   if (lock === undefined) return "unlocked";
   if (lock.source.kind !== "ollama") return "locked";
   if (holding.contentId === lock.source.manifestDigest) return "locked";
+  if (isOpaque(holding)) return "different";
   const have = new Set(holding.artifacts.map((artifact) => artifact.path));
   const want = new Set(lock.artifacts.map((artifact) => artifact.path));
   return have.size === want.size && [...want].every((path) => have.has(path)) ? "cosmetic" : "different";
@@ -86,7 +87,13 @@ export function ownDefects(holding: Holding): readonly Defect[] {
   return holding.artifacts.flatMap((artifact) => defectOf(artifact, artifact.size, artifact.declaredSha256) ?? []);
 }
 
+/** A server that shows no files: one artifact named `manifest` stands for all of them, so that nothing is known to be wrong and nothing is proven. */
+function isOpaque(holding: Holding): boolean {
+  return holding.artifacts.length === 1 && holding.artifacts[0]?.path === "manifest";
+}
+
 function lockDefects(holding: Holding, lock: LockEntry): readonly Defect[] {
+  if (isOpaque(holding)) return [];
   const byPath = new Map(holding.artifacts.map((artifact) => [artifact.path, artifact]));
   const defects = lock.artifacts.flatMap((locked): readonly Defect[] => {
     const artifact = byPath.get(locked.path);
@@ -109,7 +116,7 @@ function defectOf(artifact: ObservedArtifact, size: number, sha256: Sha256 | und
     case "incomplete":
       return { kind: "incomplete", path, blob, expected: `${size} bytes`, actual: `${found.size} bytes` };
     case "unreadable":
-      return { kind: "unreadable", path, blob, failure: found.failure };
+      return { kind: found.failure.code === "integrity" ? "corrupt" : "unreadable", path, blob, failure: found.failure, ...expected };
     case "present":
       if (artifact.size !== size) return { kind: "incomplete", path, blob, expected: `${size} bytes`, actual: `${artifact.size} bytes` };
       return isWrong(found, sha256) ? { kind: "corrupt", path, blob, ...expected, actual: found.sha256 } : undefined;
@@ -130,6 +137,7 @@ function incompleteSnapshot(model: Model, holding: Holding, upstream: UpstreamSt
 }
 
 function unverifiedPaths(holding: Holding, lock: LockEntry): readonly string[] {
+  if (isOpaque(holding)) return lock.artifacts.map((artifact) => artifact.path);
   const locked = new Set(lock.artifacts.map((artifact) => artifact.path));
   return holding.artifacts.filter(({ path, found }) => locked.has(path) && found.state === "present" && found.level === "presence").map((artifact) => artifact.path);
 }

@@ -148,7 +148,8 @@ function adoptDraft(held: Held, after: readonly string[]): ActionDraft {
 }
 
 function planHash(held: Held): PlanPart {
-  if (held.lock === undefined || held.unverified.length === 0) return nothing;
+  // Without a location the bytes are on another machine and cannot be read from here; the drift report says so.
+  if (held.lock === undefined || held.unverified.length === 0 || held.holding.location === undefined) return nothing;
   const files = held.unverified.length === 1 ? "1 locked file was" : `${held.unverified.length} locked files were`;
   const expected = Object.fromEntries(held.lock.artifacts.map((artifact) => [artifact.path, artifact.sha256]));
   return act({

@@ -112,8 +112,9 @@ function chooseHub(question: FetchQuestion): FetchChoice {
   const isBranch = lock === undefined && revision !== upstream.commit;
   const refs = [`holdfast/${model.metadata.name}`, ...(isBranch ? [revision] : [])];
   const request: PullRequest = { kind: "huggingface", repo, commit: upstream.commit, files, layout, refs, ...(dir === undefined ? {} : { dir }) };
-  const bytes = bytesToDownload(files.map((file) => ({ size: file.size, blob: blobKey(question.store, repo, file) })), question.observation);
-  return { state: "possible", request, ref, bytes, sizeUnknown: false };
+  const asListed = new Map(upstream.files.map((file) => [file.path, file]));
+  const wanted = files.map((file) => ({ size: file.size, blob: blobKey(question.store, repo, asListed.get(file.path) ?? file) }));
+  return { state: "possible", request, ref, bytes: bytesToDownload(wanted, question.observation), sizeUnknown: false };
 }
 
 /** The locked files with the blob ids of the listing, or why the hub does not offer them any more. */

@@ -11,7 +11,9 @@ import type { StoreId } from "../domain/observed.ts";
 import { createDisk } from "../adapters/filesystem/disk.ts";
 import { createOutputFiles } from "../adapters/filesystem/output-files.ts";
 import { createClock } from "../adapters/system/clock.ts";
+import type { LockFile } from "../domain/lock.ts";
 import type { FileHasher } from "../ports/file-hasher.ts";
+import type { HashCache } from "../ports/hash-cache.ts";
 import type { OutputFiles } from "../ports/output-files.ts";
 import { assignName } from "../registry/assign-name.ts";
 import { curatedInput } from "../registry/curated-input.ts";
@@ -65,7 +67,7 @@ export async function createHost(settings: Settings, facts: HostFacts): Promise<
     clock,
     nameFor: (holding, taken) => assignName(holding, taken, settings.naming),
     withDefaults: (desired, needed) => withDefaultBackend(desired, needed, settings),
-    connect: (desired, purpose, memory) => connect(desired, purpose, memory, { settings, hasher, host }),
+    connect: (desired, purpose, known) => connect(desired, purpose, known, { settings, hasher, hashCache, host }),
   };
   return {
     host,
@@ -98,15 +100,20 @@ function withDefaultBackend(desired: DesiredState, needed: Memory | "always", { 
 interface Parts {
   readonly settings: Settings;
   readonly hasher: FileHasher;
+  readonly hashCache: HashCache;
   readonly host: Host;
 }
 
-async function connect(desired: DesiredState, purpose: Purpose, memory: Memory, parts: Parts): Promise<Connections> {
-  const [{ connectOllama }, { connectHub }, { connectServing }] = await Promise.all([import("./ollama.ts"), import("./hub.ts"), import("./serving.ts")]);
-  const { settings, hasher, host } = parts;
+async function connect(desired: DesiredState, purpose: Purpose, { memory, lock }: { readonly memory: Memory; readonly lock: LockFile }, parts: Parts): Promise<Connections> {
+  const [{ connectOllama }, { connectHub }, { connectServing }, { createModelHeaders }] = await Promise.all([
+    import("./ollama.ts"),
+    import("./hub.ts"),
+    import("./serving.ts"),
+    import("../adapters/model-files/model-headers.ts"),
+  ]);
+  const { settings, hasher, hashCache, host } = parts;
   const disk = createDisk({ quarantineRoot: settings.paths.quarantine });
-  const { createModelHeaders } = await import("../adapters/model-files/model-headers.ts");
-  const shared = { settings, hasher, disk, headers: createModelHeaders(), state: host.state };
+  const shared = { settings, hasher, hashCache, disk, headers: createModelHeaders(), state: host.state, lock };
   const ollama = await connectOllama(desired.backends.filter((backend) => backend.type === "ollama"), purpose, shared);
   const hub = await connectHub(folderRefs(desired.models, memory), shared);
   return {

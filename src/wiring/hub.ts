@@ -16,7 +16,7 @@ export async function connectHub(folders: readonly string[], parts: SharedParts)
   const connection = { endpoint: settings.huggingface.endpoint, token: () => hubToken(settings) };
   const cache = createHubCacheReader({ cacheDir: settings.huggingface.cache, hasher, headers, memory: state });
   const directory = createDirectoryReader({ folders: folders.map((ref) => ({ ref })), hasher, headers });
-  const writer = { ...connection, cacheDir: settings.huggingface.cache, disk, hasher, parallelFiles: settings.concurrency.downloads, stallTimeoutMs: settings.timeouts.stall };
+  const writer = { ...connection, cacheDir: settings.huggingface.cache, disk, hasher, hashCache: parts.hashCache, offline: settings.huggingface.offline, parallelFiles: settings.concurrency.downloads, stallTimeoutMs: settings.timeouts.stall };
   return {
     readers: [cache, directory],
     writers: [createHubWriter({ ...writer, store: "huggingface", reader: cache }), createHubWriter({ ...writer, store: "directory", reader: directory })],

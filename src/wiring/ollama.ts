@@ -1,12 +1,16 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Purpose } from "../app/host.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { StoreId } from "../domain/observed.ts";
 import type { ArtifactHub } from "../ports/artifact-hub.ts";
 import type { ModelReader, ModelWriter } from "../ports/model-store.ts";
+import type { StateStore } from "../ports/state-store.ts";
+import type { Settings } from "../settings.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** Never asked over plain HTTP, whatever a backend says about its own registry. */
-const publicRegistry = "registry.ollama.ai";
+const publicRegistries = new Set(["registry.ollama.ai", "ollama.com", "hf.co", "huggingface.co"]);
 
 /** Readers and writers of the declared Ollama backends, and the registry they pull from. */
 export async function connectOllama(backends: readonly Backend[], purpose: Purpose, parts: SharedParts): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
@@ -17,20 +21,47 @@ export async function connectOllama(backends: readonly Backend[], purpose: Purpo
   return {
     readers: connected.map(({ reader }) => reader),
     writers: connected.flatMap(({ writer }) => (writer === undefined ? [] : [writer])),
-    hubs: [createOllamaRegistryHub({ insecure: (host) => insecure && host !== publicRegistry })],
+    hubs: [createOllamaRegistryHub({ insecure: (host) => insecure && !publicRegistries.has(host) })],
   };
 }
 
 async function connectBackend(backend: Backend, purpose: Purpose, parts: SharedParts): Promise<{ readonly reader: ModelReader; readonly writer?: ModelWriter }> {
   const store: StoreId = `ollama:${backend.metadata.name}`;
-  const { hasher, headers, disk, settings, state } = parts;
-  const { url, store: directory } = backend;
+  const { hasher, headers, disk, settings } = parts;
+  const { url } = backend;
+  const directory = readableStore(backend, settings);
   if (directory !== undefined && (url === undefined || purpose === "disk")) {
     const { createOllamaStoreReader } = await import("../adapters/ollama/store-reader.ts");
     return { reader: createOllamaStoreReader({ store, directory, hasher, headers }) };
   }
   const [{ createOllamaServerReader }, { createOllamaWriter }] = await Promise.all([import("../adapters/ollama/server-reader.ts"), import("../adapters/ollama/writer.ts")]);
-  const place = { store, url: url ?? settings.ollama.url, ...(directory === undefined ? {} : { directory }) };
-  const reader = createOllamaServerReader({ ...place, hasher, facts: state, timeoutMs: settings.timeouts.observe });
-  return { reader, writer: createOllamaWriter({ ...place, reader, disk, hasher, stallTimeoutMs: settings.timeouts.stall, insecureRegistry: backend.insecureRegistry }) };
+  const facts = factsOf(parts);
+  const place = { store, url: url ?? settings.ollama.url, facts, hasher, ...(directory === undefined ? {} : { directory }) };
+  const reader = createOllamaServerReader({ ...place, timeoutMs: settings.timeouts.observe });
+  return { reader, writer: createOllamaWriter({ ...place, reader, disk, stallTimeoutMs: settings.timeouts.stall, insecureRegistry: backend.insecureRegistry }) };
+}
+
+/** The models folder of a backend: a declared one in any case, the default one only where it exists. The reader checks that it is this server's. */
+function readableStore(backend: Backend, settings: Settings): string | undefined {
+  const { url, store } = backend;
+  if (url === undefined || (store !== undefined && store !== settings.ollama.store)) return store;
+  const candidate = store ?? (isLoopback(url) ? settings.ollama.store : undefined);
+  return candidate !== undefined && existsSync(join(candidate, "manifests")) ? candidate : undefined;
+}
+
+function isLoopback(url: string): boolean {
+  return /^https?:\/\/(localhost|127\.|\[::1\])/.test(url);
+}
+
+/** What is remembered about manifests, with those of the lock on top: a server elsewhere shows none. */
+function factsOf({ state, lock }: SharedParts): Pick<StateStore, "remembered" | "remember"> {
+  const locked = new Map(lock.entries.flatMap(({ source }) => (source.kind === "ollama" ? [[source.manifestDigest, source.manifest] as const] : [])));
+  return {
+    remember: (kind, entries) => state.remember(kind, entries),
+    async remembered(kind, keys) {
+      const known = await state.remembered(kind, keys);
+      if (kind !== "ollama-manifest") return known;
+      return new Map([...known, ...keys.flatMap((key) => (locked.has(key) ? [[key, locked.get(key) ?? ""] as const] : []))]);
+    },
+  };
 }

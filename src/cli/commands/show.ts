@@ -34,7 +34,7 @@ async function staleActions(session: Session, plan: Plan): Promise<readonly stri
   const host = await session.host();
   const project = await session.project(host);
   const memory = await host.state.load();
-  const { readers } = await host.connect(host.withDefaults(project.desired, memory), "server", memory);
+  const { readers } = await host.connect(host.withDefaults(project.desired, memory), "server", { memory, lock: project.lock });
   const lines: string[] = [];
   for (const action of plan.actions) {
     const reason = await checkPreconditions(action, freshLook(readers, session.signal)).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
