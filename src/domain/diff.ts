@@ -3,9 +3,11 @@ import type { Assessment, Defect } from "./assess.ts";
 import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
 import type { Drift, DriftClass } from "./drift.ts";
+import { lockEntryOf } from "./lock.ts";
 import type { Holding, ServingObservation } from "./observed.ts";
 import type { PlanInput } from "./plan-input.ts";
-import { sameRef } from "./placement.ts";
+import { itemAt } from "./place-index.ts";
+import { roleFindings } from "./role-contract.ts";
 
 type Finding = Omit<Drift, "id" | "level" | "response">;
 
@@ -18,6 +20,7 @@ export function diff(assessments: readonly Assessment[], plan: Plan, input: Plan
     ...extraFindings(plan, input),
     ...staleRunners(input),
     ...assessments.flatMap((assessment) => servingFindings(assessment, input)),
+    ...roleFindings(assessments, input),
   ];
   return findings
     .map((finding): Drift => ({ ...finding, id: driftId(finding), level: input.observed.level, response: responseTo(finding, plan) }))
@@ -92,7 +95,7 @@ function defectFinding(defect: Defect, holding: Holding, base: Pick<Finding, "ob
 
 function lockFindings(assessment: Assessment, input: PlanInput): readonly Finding[] {
   const { metadata, lock } = assessment.model;
-  if (!lock.required || assessment.state === "remote" || input.lock.entries.some((entry) => entry.name === metadata.name)) return [];
+  if (!lock.required || assessment.state === "remote" || lockEntryOf(input.lock, metadata.name) !== undefined) return [];
   return [{ object: `model/${metadata.name}`, store: assessment.store, location: metadata.location, class: "unverified", message: `${metadata.name} must be locked and is not in the lock file: holdfast lock ${metadata.name}` }];
 }
 
@@ -113,7 +116,7 @@ function staleRunners(input: PlanInput): readonly Finding[] {
   return holdings.flatMap((holding): readonly Finding[] => {
     const running = holding.loaded?.digest;
     if (running === undefined || holding.contentId === undefined || running === holding.contentId) return [];
-    const item = input.memory.inventory.find((candidate) => candidate.store === holding.store && sameRef(holding.store, candidate.ref, holding.ref));
+    const item = itemAt(input.memory.inventory, holding);
     const object = item === undefined ? (`holding/${holding.store}/${holding.ref}` as const) : (`model/${item.name}` as const);
     return [{ object, store: holding.store, ref: holding.ref, class: "stale-runner", message: `the server still runs an older content of ${holding.ref}`, expected: holding.contentId, actual: running }];
   });
