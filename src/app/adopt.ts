@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Diagnostic } from "../domain/diagnostic.ts";
-import { failed } from "../domain/failure.ts";
+import { failed, type Failure } from "../domain/failure.ts";
 import type { MemoryChange } from "../domain/inventory.ts";
-import type { Holding } from "../domain/observed.ts";
+import type { Holding, StoreId } from "../domain/observed.ts";
 import { assessAll } from "../domain/plan.ts";
 import { unmanagedHoldings } from "../domain/plan-leaving.ts";
 import { holdingSize } from "../domain/sizes.ts";
@@ -23,6 +23,8 @@ export interface Adoption {
   readonly findings: readonly Diagnostic[];
   /** Models that were already declared or owned. */
   readonly passedOver: number;
+  /** Stores that could not be looked at: what they hold was not adopted. */
+  readonly unknown: readonly { readonly store: StoreId; readonly failure: Failure }[];
 }
 
 /** How to adopt. Names are references or registry names of unmanaged models; empty = all of them. */
@@ -62,11 +64,12 @@ async function adopt(host: Host, project: ValidProject, options: AdoptOptions, s
   );
   const files = manifests.map((manifest) => ({ path: pathOf(host, manifest), name: manifest.metadata.name, text: renderManifest(manifest) }));
   const passedOver = observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - unmanaged.length;
-  if (!options.write) return { manifests: files, locks: [], findings, passedOver };
+  const unknown = observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : []));
+  if (!options.write) return { manifests: files, locks: [], findings, passedOver, unknown };
   for (const file of files) await host.outputs.write(file.path, file.text);
   const locks = await lockAdopted(host, files.map((file) => file.name), options, signal);
   await host.state.commit(chosen.flatMap(({ holding, name }) => (files.some((file) => file.name === name) ? ownership(holding, name, host.clock.now()) : [])));
-  return { manifests: files, locks, findings, passedOver };
+  return { manifests: files, locks, findings, passedOver, unknown };
 }
 
 interface Named {

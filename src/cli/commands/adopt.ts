@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { adoptModels } from "../../app/adopt.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
+import { count } from "../../report/quantities.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import { withSession, type CommonOptions, type Session } from "../session.ts";
 
@@ -15,11 +16,12 @@ export async function adopt(outer: Session, options: CommonOptions & { readonly 
     const refused = result.locks.filter((lock) => lock.state === "refused");
     writeOutputs(outputs, {
       text: () => {
-        const notes = result.findings.map((finding) => `${finding.severity}: ${plainText(finding.message)}\n`);
+        const unknown = result.unknown.map(({ store, failure }) => `? ${store}: ${plainText(failure.message)}\n`);
+        const notes = [...unknown, ...result.findings.map((finding) => `${finding.severity}: ${plainText(finding.message)}\n`)];
         if (!write) return `${notes.join("")}${result.manifests.map((file) => file.text).join("---\n")}`;
         const files = result.manifests.map((file) => `${session.paint("good", "wrote")} ${relative(host.paths.root, file.path)}  ${plainText(file.name)}\n`);
         const locks = refused.map((lock) => `${session.paint("error", "not locked")} ${plainText(lock.name)}: ${plainText(lock.detail)}\n`);
-        return `${notes.join("")}${files.join("")}${locks.join("")}Adopted: ${result.manifests.length} models, ${result.locks.length - refused.length} locked, ${result.passedOver} were managed already.\n`;
+        return `${notes.join("")}${files.join("")}${locks.join("")}Adopted: ${count(result.manifests.length, "model")}, ${result.locks.length - refused.length} locked, ${result.passedOver} were managed already.\n`;
       },
       json: () => jsonAnswer("AdoptResult", { ...result }),
     });
