@@ -1,26 +1,15 @@
-import { attemptsOf, withFailure, withoutFailures } from "../domain/activation-attempts.ts";
+import { attemptsOf, withoutFailures } from "../domain/activation-attempts.ts";
 import { endpointOf, isEngine } from "../domain/activation-arguments.ts";
 import { leaderLives, sameTarget, type Activated, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
 import type { Backend } from "../domain/backend.ts";
-import { failed, toFailure } from "../domain/failure.ts";
-import { adopted, type ActivationHost, type Job, type Place, type StartJob, type VisionProbe } from "./activation-host.ts";
-import { explainStart, startError, type StartFailure } from "./activation-failure.ts";
+import { failed } from "../domain/failure.ts";
+import { steady, type ActivationHost, type Job, type Place, type Seen, type StartJob, type VisionProbe } from "./activation-host.ts";
 import { clearStateFile, observeActivation, saveRecord } from "./activation-journal.ts";
-import { preflight, preflightAgain, type Declared, type Ready } from "./activation-preflight.ts";
-import { prove, servesStill, type Started } from "./activation-prove.ts";
-import {
-  commit,
-  drain,
-  rememberStranger,
-  resumable,
-  settle,
-  start,
-  stopAll,
-  stopInstance,
-  stopStrays,
-  withLostServer,
-  type Seen,
-} from "./activation-steps.ts";
+import { preflight, preflightAgain, type Declared } from "./activation-preflight.ts";
+import { servesStill } from "./activation-prove.ts";
+import { settle, withLostServer } from "./activation-start.ts";
+import { drain, stopAll, stopStrays } from "./activation-stop.ts";
+import { switchTo } from "./activation-transaction.ts";
 
 /** What a switch is told beside what it serves. */
 export interface SwitchOptions {
@@ -47,8 +36,6 @@ export interface ActivationResult {
   readonly activated: Activated;
 }
 
-const nothingAborts = new AbortController().signal;
-
 /**
  * Serves a model on a single-port backend: check, drain, stop, start, prove, commit. A failed start puts the previous model back and throws. Cancelling
  * while the new server loads leaves it loading; the record tells the next pass, as it does after `kill -9` at any line.
@@ -65,7 +52,8 @@ export async function activate(host: ActivationHost, request: ActivationRequest,
     const known = { ...seen, record: withLostServer(job, seen, ready.target) };
     const record = request.force === true ? withoutFailures(known.record, ready.target) : withEarlyDeath(job, known, ready.target);
     const current = { ...known, record };
-    return (await isServing(job, current, ready.target)) ? tidy(job, record) : switchTo(job, current, ready, "switch");
+    if (await isServing(job, current, ready.target)) return tidy(job, record);
+    return { outcome: "switched", activated: await switchTo(job, current, ready, "switch") };
   });
 }
 
@@ -76,7 +64,8 @@ export async function restorePrevious(host: ActivationHost, backend: Backend, op
     const target = seen.record.committed?.target;
     if (target === undefined) throw failed("precondition", `${backend.metadata.name} never served anything that could be put back`);
     if (await isServing(job, seen, target)) return tidy(job, seen.record);
-    return switchTo(job, { ...seen, record: withEarlyDeath(job, seen, target) }, await preflightAgain(job, target, seen), "restore");
+    const current = { ...seen, record: withEarlyDeath(job, seen, target) };
+    return { outcome: "switched", activated: await switchTo(job, current, await preflightAgain(job, target, seen), "restore") };
   });
 }
 
@@ -89,11 +78,10 @@ export async function deactivate(
   const job: Job = { host, id: options.id, place, signal: options.signal };
   await exclusively(job, async (seen) => {
     const strangers = place.adopt ? seen.strangers : [];
-    const steady = { ...job, signal: nothingAborts };
     if (host.engines.some((engine) => engine.backend === place.backend)) await drain(job, seen);
     const now = host.clock.now();
     const record = await saveRecord(job, { ...seen.record, pending: { phase: "stopping", purpose: "stop", since: now } });
-    await stopAll(steady, { ...seen, record }, strangers);
+    await stopAll(steady(job), { ...seen, record }, strangers);
     await clearStateFile(job);
     const { committed: _, pending: __, ...rest } = record;
     await saveRecord(job, { ...rest, condition: { status: "False", reason: "Stopped", message: "nothing may be served", at: host.clock.now() } });
@@ -163,94 +151,4 @@ async function tidy(job: StartJob, record: ActivationRecord): Promise<Activation
   await stopStrays(job, record);
   await settle(job, record, { status: "True", reason: "Serving", message: `${committed.target.model} serves` });
   return { outcome: "unchanged", activated: committed };
-}
-
-async function switchTo(job: StartJob, seen: Seen, ready: Ready, purpose: "switch" | "restore"): Promise<ActivationResult> {
-  const running = resumable(seen, ready.target, job.place.port);
-  let record = seen.record;
-  if (running === undefined) record = await makeRoom(job, seen, ready.target, purpose);
-  const attempt = await tryStart(job, record, ready, { purpose, ...(running === undefined ? {} : { running }) });
-  if ("activated" in attempt) return { outcome: "switched", ...attempt };
-  return giveUp(job, attempt.record, ready.target, attempt.failure);
-}
-
-/** Stops what is there. From the first signal on nothing is cancelled until the new server is on its way: stopping half is worse than finishing. */
-async function makeRoom(job: StartJob, seen: Seen, target: ServingTarget, purpose: "switch" | "restore"): Promise<ActivationRecord> {
-  await drain(job, seen);
-  job.signal.throwIfAborted();
-  const strangers = job.adopt ? seen.strangers : [];
-  const known = await rememberStranger(job, seen.record, strangers);
-  const record = await saveRecord(job, { ...known, pending: { phase: "stopping", purpose, since: job.host.clock.now(), target } });
-  try {
-    await stopAll({ ...job, signal: nothingAborts }, { ...seen, record }, strangers);
-  } catch (error) {
-    await saveRecord(job, withFailure(record, target, { lastFailedAt: job.host.clock.now(), reason: toFailure(error).message, lines: [] }));
-    throw error;
-  }
-  return record;
-}
-
-type Attempt = { readonly activated: Activated } | { readonly record: ActivationRecord; readonly failure: StartFailure };
-
-interface StartPlan {
-  readonly purpose: "switch" | "restore";
-  readonly running?: Started;
-  readonly because?: string;
-}
-
-/** Starts and proves a target; a server that fails is stopped again and counted. Throws only when it is cancelled. */
-async function tryStart(job: StartJob, before: ActivationRecord, ready: Ready, { purpose, running, because }: StartPlan): Promise<Attempt> {
-  const { target } = ready;
-  let record = before;
-  let started = running;
-  try {
-    if (started === undefined) ({ record, started } = await start({ ...job, signal: nothingAborts }, record, ready, purpose));
-    await prove(job, started);
-    const verdict =
-      because === undefined
-        ? ({ status: "True", reason: "Serving", message: `${target.model} serves` } as const)
-        : ({ status: "False", reason: "StartFailed", message: `${because}; ${target.model} serves again` } as const);
-    return { activated: await commit(job, record, started, verdict) };
-  } catch (error) {
-    if (job.signal.aborted) throw job.signal.reason;
-    const exit = started === undefined ? undefined : job.host.processes.exitOf(started.leader);
-    const failure = await explainStart(job, { target, log: started?.log ?? "", ...(exit === undefined ? {} : { exit }) }, error);
-    if (started !== undefined) await stopInstance({ ...job, signal: nothingAborts }, started);
-    const { pending: _, ...rest } = withFailure(record, target, { lastFailedAt: job.host.clock.now(), reason: failure.reason, lines: failure.lines });
-    for (const line of failure.lines) job.host.progress({ type: "note", id: job.id, message: line });
-    return { record: rest, failure };
-  }
-}
-
-/** After a failed start: the previous model is put back and proven, or the record says that nothing serves. */
-async function giveUp(job: StartJob, failedRecord: ActivationRecord, target: ServingTarget, failure: StartFailure): Promise<never> {
-  const { committed } = failedRecord;
-  const at = job.host.clock.now();
-  const record = await saveRecord(job, { ...failedRecord, condition: { status: "False", reason: "StartFailed", message: failure.reason, at } });
-  if (committed === undefined || sameTarget(committed.target, target)) throw startError(failure, "nothing serves");
-  const previous = committed.target.model;
-  if (!job.rollback) throw startError(failure, `nothing serves: ${previous} is not put back because activation.rollback is false`);
-  job.host.progress({ type: "note", id: job.id, message: `${target.model} did not come up: ${failure.reason}; putting ${previous} back` });
-  const back = await putBack(job, record, committed.target, failure.reason);
-  if (back === "serves") throw startError(failure, `${previous} serves again`);
-  const message = `${failure.reason}; ${previous} could not be put back: ${back.reason}`;
-  await saveRecord(job, { ...back.record, condition: { status: "False", reason: "RollbackFailed", message, at: job.host.clock.now() } });
-  throw startError(failure, `${previous} could not be put back (${back.reason}), nothing serves`);
-}
-
-/** Starts the previous model again and proves it; says why when it cannot. */
-async function putBack(
-  { probe: _, ...job }: StartJob,
-  record: ActivationRecord,
-  target: ServingTarget,
-  because: string,
-): Promise<"serves" | { readonly record: ActivationRecord; readonly reason: string }> {
-  try {
-    const empty = { state: "observed", backend: job.place.backend, record, ours: [], listening: false, strangers: [] } as const;
-    const attempt = await tryStart(job, record, await preflightAgain(job, target, empty), { purpose: "restore", because });
-    return "activated" in attempt ? "serves" : { record: attempt.record, reason: attempt.failure.reason };
-  } catch (error) {
-    if (job.signal.aborted) throw job.signal.reason;
-    return { record, reason: toFailure(error).message };
-  }
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Endpoint } from "../domain/activation-arguments.ts";
-import type { ActivationRecord, ServingTarget } from "../domain/activation.ts";
+import type { ActivationObservation, ActivationRecord, ServingTarget } from "../domain/activation.ts";
 import { sha256 } from "../domain/digest.ts";
 import { failed } from "../domain/failure.ts";
 import type { Milliseconds } from "../domain/resource.ts";
@@ -61,6 +61,16 @@ export interface StartJob extends Job {
   readonly rollback: boolean;
   readonly adopt: boolean;
   readonly probe?: VisionProbe;
+}
+
+/** What is there before a switch. */
+export type Seen = Extract<ActivationObservation, { state: "observed" }>;
+
+const neverAborts = new AbortController().signal;
+
+/** The same job when it must not be cancelled any more. */
+export function steady<AnyJob extends Job>(job: AnyJob): AnyJob {
+  return { ...job, signal: neverAborts };
 }
 
 /** Asks a model that serves for more than one token, for example to describe an image; throws HoldfastError when it cannot. */

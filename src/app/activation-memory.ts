@@ -14,7 +14,10 @@ const pause = 500;
 export async function checkGpu({ host, type, signal }: StartJob, target: ServingTarget, ours: readonly ProcessFacts[]): Promise<void> {
   if (type !== "vllm") return;
   const memory = await host.gpu.read(signal);
-  const need = { share: numberOf(target.argv, ["--gpu-memory-utilization"], defaultShare), gpus: numberOf(target.argv, ["--tensor-parallel-size", "-tp"], 1) };
+  const need = {
+    share: numberOf(target.argv, ["--gpu-memory-utilization"], defaultShare),
+    gpus: numberOf(target.argv, ["--tensor-parallel-size", "-tp"], 1),
+  };
   if (memory === undefined || memory.gpus.length === 0) return;
   const isOurs = (pid: number): boolean => ours.some((own) => own.pid === pid);
   const own = memory.uses.filter((use) => isOurs(use.pid)).reduce((sum, use) => sum + use.used, 0);
@@ -23,7 +26,10 @@ export async function checkGpu({ host, type, signal }: StartJob, target: Serving
   const others = memory.uses.filter((use) => !isOurs(use.pid)).map((use) => `pid ${use.pid} has ${use.used} MiB`);
   const state = [...free.map((gpu) => `GPU ${gpu.index}: ${gpu.free} of ${gpu.total} MiB free`), ...others].join("; ");
   const wanted = `${Math.round(need.share * 100)} % of ${need.gpus === 1 ? "a GPU" : `${need.gpus} GPUs`}`;
-  throw failed("conflict", `the GPU is busy: ${target.model} needs ${wanted}; ${state}`, { retry: "transient", remedy: "free GPU memory, or lower --gpu-memory-utilization in launch.args" });
+  throw failed("conflict", `the GPU is busy: ${target.model} needs ${wanted}; ${state}`, {
+    retry: "transient",
+    remedy: "free GPU memory, or lower --gpu-memory-utilization in launch.args",
+  });
 }
 
 function numberOf(argv: readonly string[], names: readonly string[], otherwise: number): number {

@@ -1,9 +1,9 @@
 import { identityProblem } from "../domain/activation-standing.ts";
-import { leaderLives, type ActivationObservation, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
+import { leaderLives, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
 import { activeStateOf, decodeActiveState, type ActiveState } from "../domain/active-state.ts";
 import type { ServingObservation } from "../domain/observed.ts";
 import { observeActivation } from "./activation-journal.ts";
-import type { ActivationHost, Place } from "./activation-host.ts";
+import type { ActivationHost, Place, Seen } from "./activation-host.ts";
 
 /** What one single-port backend serves right now, and how that compares with what is written about it. */
 export interface CurrentActivation {
@@ -22,7 +22,6 @@ export interface CurrentActivation {
 }
 
 type Looker = Pick<ActivationHost, "files" | "paths" | "processes" | "serving">;
-type Seen = Extract<ActivationObservation, { state: "observed" }>;
 
 /** Looks, and changes nothing: neither the record nor the state file, whatever is in them. */
 export async function currentActivation(host: Looker, place: Place, signal: AbortSignal): Promise<CurrentActivation> {
@@ -38,17 +37,19 @@ export async function currentActivation(host: Looker, place: Place, signal: Abor
 
 type Stand = Pick<CurrentActivation, "state" | "active" | "notes">;
 
-function standOf({ port }: Place, seen: Seen, served: ServingObservation | undefined, written: Written): Stand {
+function standOf(place: Place, seen: Seen, served: ServingObservation | undefined, written: Written): Stand {
   const { committed, pending } = seen.record;
-  if (committed !== undefined && leaderLives(committed, seen.ours)) return { state: answers(committed.target, served) ? "serving" : "silent", active: activeStateOf(committed), notes: [] };
-  if (seen.ours.length > 0) {
-    const note = `${pending?.target?.model ?? "a server"} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`;
-    return { state: "loading", notes: [note] };
-  }
-  const [stranger] = seen.strangers;
-  if (!seen.listening && stranger === undefined) return { state: "stopped", notes: [] };
+  if (committed !== undefined && leaderLives(committed, seen.ours))
+    return { state: answers(committed.target, served) ? "serving" : "silent", active: activeStateOf(committed), notes: [] };
+  if (seen.ours.length === 0) return theirs(place, seen, written);
+  const note = `${pending?.target?.model ?? "a server"} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`;
+  return { state: "loading", notes: [note] };
+}
+
+function theirs({ port }: Place, { strangers: [stranger], listening }: Seen, { active }: Written): Stand {
+  if (!listening && stranger === undefined) return { state: "stopped", notes: [] };
   const who = stranger === undefined ? "a process of another user" : `pid ${stranger.pid}`;
-  return { state: "foreign", ...(written.active === undefined ? {} : { active: written.active }), notes: [`${who} has port ${port}, and Holdfast did not start it`] };
+  return { state: "foreign", ...(active === undefined ? {} : { active }), notes: [`${who} has port ${port}, and Holdfast did not start it`] };
 }
 
 function answers(target: ServingTarget, served: ServingObservation | undefined): boolean {
@@ -64,11 +65,7 @@ interface Written {
 /** A process that started after the file says it did is another one with the same number. */
 const clockSlack = 2;
 
-async function readStateFile(
-  host: Pick<ActivationHost, "files" | "processes">,
-  { stateFile }: Place,
-  { record }: Extract<ActivationObservation, { state: "observed" }>,
-): Promise<Written> {
+async function readStateFile(host: Pick<ActivationHost, "files" | "processes">, { stateFile }: Place, { record }: Seen): Promise<Written> {
   if (stateFile === undefined) return { notes: [] };
   const text = await host.files.read(stateFile);
   if (text === undefined) return { notes: record.committed === undefined ? [] : [`${stateFile} is missing; holdfast reconcile writes it`] };

@@ -54,7 +54,20 @@ export function argumentsOf(type: EngineType, backend: Pick<Backend, "launch">, 
   const template = (option: string): readonly string[] => (chatTemplate === undefined ? [] : [option, chatTemplate]);
   switch (type) {
     case "lmdeploy":
-      return [...command, "serve", "api_server", path, "--server-name", host, "--server-port", String(port), "--model-name", servedId, ...template("--chat-template"), ...args];
+      return [
+        ...command,
+        "serve",
+        "api_server",
+        path,
+        "--server-name",
+        host,
+        "--server-port",
+        String(port),
+        "--model-name",
+        servedId,
+        ...template("--chat-template"),
+        ...args,
+      ];
     case "gguf":
       return [...command, "-m", path, "--host", host, "--port", String(port), "--alias", servedId, ...template("--chat-template-file"), ...args];
     case "vllm": {

@@ -1,4 +1,12 @@
-import { leaderLives, sameTarget, type ActivationRecord, type Attempts, type ProcessFacts, type ServingTarget } from "./activation.ts";
+import {
+  leaderLives,
+  sameTarget,
+  type Activated,
+  type ActivationRecord,
+  type Attempts,
+  type ProcessFacts,
+  type ServingTarget,
+} from "./activation.ts";
 import { compareText } from "./diagnostic.ts";
 import type { Instant, Milliseconds } from "./resource.ts";
 
@@ -35,18 +43,31 @@ export function attemptVerdict(record: ActivationRecord, target: ServingTarget, 
 }
 
 /** Failures of a target so far; the early death of a proven server is one of them, and a long life wipes them out. */
-export function attemptsOf(record: ActivationRecord, target: ServingTarget, { now, ours }: Pick<AttemptQuestion, "now" | "ours">): Attempts | undefined {
+export function attemptsOf(
+  record: ActivationRecord,
+  target: ServingTarget,
+  { now, ours }: Pick<AttemptQuestion, "now" | "ours">,
+): Attempts | undefined {
   const known = record.attempts.find((candidate) => sameTarget(candidate, target));
   const { committed } = record;
-  if (committed === undefined || !sameTarget(committed.target, target) || leaderLives(committed, ours) || record.pending !== undefined) return known;
-  const lived = Date.parse(now) - Date.parse(committed.committedAt);
-  if (lived >= stableAfter) return undefined;
-  const reason = "it ended by itself soon after it was proven";
-  return { ...identityOf(target), failures: (known?.failures ?? 0) + 1, lastFailedAt: known?.lastFailedAt ?? now, reason: known?.reason ?? reason, lines: known?.lines ?? [] };
+  if (committed === undefined || !diedAlone(record, committed, target, ours)) return known;
+  if (Date.parse(now) - Date.parse(committed.committedAt) >= stableAfter) return undefined;
+  const first = { failures: 0, lastFailedAt: now, reason: "it ended by itself soon after it was proven", lines: [] };
+  const before = known ?? { ...identityOf(target), ...first };
+  return { ...before, failures: before.failures + 1 };
+}
+
+/** True when the committed server is of this target and is gone, though nobody was switching. */
+function diedAlone(record: ActivationRecord, committed: Activated, target: ServingTarget, ours: readonly ProcessFacts[]): boolean {
+  return record.pending === undefined && sameTarget(committed.target, target) && !leaderLives(committed, ours);
 }
 
 /** The record after one more failed start of a target. */
-export function withFailure(record: ActivationRecord, target: ServingTarget, failure: Pick<Attempts, "lastFailedAt" | "reason" | "lines">): ActivationRecord {
+export function withFailure(
+  record: ActivationRecord,
+  target: ServingTarget,
+  failure: Pick<Attempts, "lastFailedAt" | "reason" | "lines">,
+): ActivationRecord {
   const known = record.attempts.find((candidate) => sameTarget(candidate, target));
   const next: Attempts = { ...identityOf(target), failures: (known?.failures ?? 0) + 1, ...failure };
   return { ...record, attempts: [...others(record, target), next].slice(-keptTargets) };

@@ -1,5 +1,7 @@
-import { attemptVerdict, type AttemptQuestion } from "./activation-attempts.ts";
-import { leaderLives, sameTarget, type Activated, type ActivationObservation, type ActivationRecord, type ServingTarget } from "./activation.ts";
+import { attemptVerdict, type AttemptQuestion, type AttemptVerdict } from "./activation-attempts.ts";
+import { switchReason } from "./activation-reason.ts";
+import { identityProblem, standingOf, type Standing } from "./activation-standing.ts";
+import { sameTarget, type ActivationObservation, type ServingTarget } from "./activation.ts";
 import type { Blocked } from "./action.ts";
 import type { Backend } from "./backend.ts";
 import type { Failure } from "./failure.ts";
@@ -11,7 +13,14 @@ export type Wanted =
   | { readonly state: "nothing" }
   | { readonly state: "ready"; readonly target: ServingTarget }
   /** Its bytes arrive in the same plan; `after` names the actions that bring them. */
-  | { readonly state: "arriving"; readonly model: string; readonly servedId: string; readonly store: StoreId; readonly ref: string; readonly after: readonly string[] }
+  | {
+      readonly state: "arriving";
+      readonly model: string;
+      readonly servedId: string;
+      readonly store: StoreId;
+      readonly ref: string;
+      readonly after: readonly string[];
+    }
   | ({ readonly state: "unservable"; readonly model: string } & Obstacle);
 
 /** Why something is not done. */
@@ -40,46 +49,27 @@ export interface ServingQuestion {
 
 type Seen = Extract<ActivationObservation, { state: "observed" }>;
 
-/** How the model that was proven last stands now. */
-type Standing =
-  | { readonly kind: "serving"; readonly activated: Activated }
-  | { readonly kind: "silent"; readonly failure: Failure }
-  | { readonly kind: "broken"; readonly why: string }
-  | { readonly kind: "gone"; readonly why: string }
-  | { readonly kind: "none" };
-
 /** Compares what one backend should serve with what stands behind its port. Pure; what is not known leads to nothing. */
 export function decideServing(question: ServingQuestion): ServingDecision {
-  const { observation, wanted } = question;
+  const { observation } = question;
   if (observation === undefined) return { obstacle: { cause: "unknown", reason: "what runs on this machine was not looked at" } };
   if (observation.state === "unknown") return obstacleOf(observation.failure);
-  const standing = standingOf(observation, question.serving);
-  if (observation.ours.length === 0 && (observation.listening || observation.strangers.length > 0)) return decideStranger(question, observation);
-  if (wanted.state === "nothing") return decideStop(observation);
+  const isTaken = observation.listening || observation.strangers.length > 0;
+  return observation.ours.length === 0 && isTaken ? decideStranger(question, observation) : decideOurs(question, observation);
+}
+
+function decideOurs(question: ServingQuestion, seen: Seen): ServingDecision {
+  const { wanted } = question;
+  if (wanted.state === "nothing") return decideStop(seen);
+  const standing = standingOf(seen, question.serving);
   if (standing.kind === "silent") return obstacleOf(standing.failure);
-  if (wanted.state === "unservable") return { obstacle: wanted, ...restoreStep(question, observation, standing, "nothing serves") };
-  if (wanted.state === "ready" && standing.kind === "serving" && sameTarget(standing.activated.target, wanted.target)) return decideTidy(observation, wanted);
-  return decideSwitch(question, observation, standing);
+  if (wanted.state === "unservable") return { obstacle: wanted, ...restoreStep(question, seen, standing, "nothing serves") };
+  const isRight = wanted.state === "ready" && standing.kind === "serving" && sameTarget(standing.activated.target, wanted.target);
+  return isRight ? decideTidy(seen, wanted) : decideSwitch(question, seen, standing);
 }
 
 function obstacleOf(failure: Failure): ServingDecision {
   return { obstacle: { cause: "unknown", reason: failure.message, failure, ...(failure.remedy === undefined ? {} : { remedy: failure.remedy }) } };
-}
-
-/** How the committed model stands. While it was being stopped, a last healthy answer proves nothing. */
-function standingOf({ record, ours }: Seen, serving: ServingObservation | undefined): Standing {
-  const { committed, pending } = record;
-  if (committed === undefined) return { kind: "none" };
-  const { model, servedId, root } = committed.target;
-  if (!leaderLives(committed, ours)) return { kind: "gone", why: `the server of ${model} (pid ${committed.leader.pid}) is not running any more` };
-  if (pending?.phase === "stopping") return { kind: "broken", why: `${model} was being stopped when the last switch was interrupted` };
-  if (serving === undefined || serving.state === "unknown") return { kind: "silent", failure: serving?.failure ?? { code: "unsupported", retry: "terminal", message: "nothing reads this backend" } };
-  if (serving.state === "down") return { kind: "broken", why: `the server of ${model} (pid ${committed.leader.pid}) runs and does not answer` };
-  if (!serving.healthy) return { kind: "broken", why: `the server of ${model} says it is not healthy` };
-  const served = serving.models.find((candidate) => candidate.id === servedId);
-  if (served === undefined) return { kind: "broken", why: `the server answers for ${serving.models.map((candidate) => candidate.id).join(", ")} instead of ${servedId}` };
-  if (root !== undefined && served.root !== undefined && served.root !== root) return { kind: "broken", why: `the server serves ${served.root} as ${servedId} instead of ${root}` };
-  return { kind: "serving", activated: committed };
 }
 
 function decideStop({ record, ours }: Seen): ServingDecision {
@@ -89,44 +79,66 @@ function decideStop({ record, ours }: Seen): ServingDecision {
 }
 
 /** Somebody else has the port: theirs is left alone unless the backend says `adopt`. */
-function decideStranger({ backend, wanted, serving }: ServingQuestion, { strangers }: Seen): ServingDecision {
-  const [first] = strangers;
-  const who = first === undefined ? "another process, of another user," : `pid ${first.pid} (${first.command.join(" ").slice(0, 120)})`;
+function decideStranger({ backend, wanted, serving }: ServingQuestion, { strangers: [first] }: Seen): ServingDecision {
   if (serving?.state === "serving" && servesWanted(wanted, serving)) return {};
-  const place = backend.url ?? backend.metadata.name;
-  if (first === undefined) return { obstacle: { cause: "backend", reason: `${who} has the port of ${place} and cannot be stopped from here`, remedy: "stop it, or give the backend another port" } };
-  if (!backend.adopt) return { obstacle: { cause: "backend", reason: `${who} has the port of ${place}, and Holdfast did not start it`, remedy: "stop it, set adopt: true on the Backend, or give the Backend another port" } };
-  if (wanted.state === "nothing") return { step: { verb: "deactivate", reason: `nothing may be served; ${who} is, and the backend adopts it` } };
-  if (wanted.state === "unservable") return { obstacle: wanted };
-  return { step: { verb: "activate", wanted, reason: `replaces ${who}, which the backend adopts` } };
+  const place = `the port of ${backend.url ?? backend.metadata.name}`;
+  if (first === undefined)
+    return portObstacle(`a process of another user has ${place} and cannot be stopped from here`, "stop it, or give the Backend another port");
+  const who = `pid ${first.pid} (${first.command.join(" ").slice(0, 120)})`;
+  if (!backend.adopt)
+    return portObstacle(
+      `${who} has ${place}, and Holdfast did not start it`,
+      "stop it, set adopt: true on the Backend, or give the Backend another port",
+    );
+  switch (wanted.state) {
+    case "nothing":
+      return { step: { verb: "deactivate", reason: `nothing may be served; ${who} is, and the backend adopts it` } };
+    case "unservable":
+      return { obstacle: wanted };
+    default:
+      return { step: { verb: "activate", wanted, reason: `replaces ${who}, which the backend adopts` } };
+  }
+}
+
+function portObstacle(reason: string, remedy: string): ServingDecision {
+  return { obstacle: { cause: "backend", reason, remedy } };
 }
 
 function servesWanted(wanted: Wanted, serving: Extract<ServingObservation, { state: "serving" }>): boolean {
   if (wanted.state === "nothing" || wanted.state === "unservable" || !serving.healthy) return false;
-  const { servedId, root } = wanted.state === "ready" ? wanted.target : { servedId: wanted.servedId, root: undefined };
-  return serving.models.some((model) => model.id === servedId && (root === undefined || model.root === undefined || model.root === root));
+  return identityProblem(wanted.state === "ready" ? wanted.target : { servedId: wanted.servedId }, serving) === undefined;
 }
 
 /** The right model serves; what an interrupted switch left behind is cleared away without touching it. */
 function decideTidy({ record, ours, stateFile }: Seen, wanted: Extract<Wanted, { state: "ready" }>): ServingDecision {
   const strays = ours.filter((stray) => stray.instance !== undefined && stray.instance !== record.committed?.instance);
-  if (record.pending !== undefined || strays.length > 0) return { step: { verb: "activate", wanted, reason: "it serves; what an interrupted switch left behind has to be cleared away" } };
-  if (stateFile === "stale" || stateFile === "absent") return { step: { verb: "activate", wanted, reason: `it serves; the state file is ${stateFile} and has to be written` } };
+  if (record.pending !== undefined || strays.length > 0)
+    return { step: { verb: "activate", wanted, reason: "it serves; what an interrupted switch left behind has to be cleared away" } };
+  if (stateFile === "stale" || stateFile === "absent")
+    return { step: { verb: "activate", wanted, reason: `it serves; the state file is ${stateFile} and has to be written` } };
   return {};
 }
 
 function decideSwitch(question: ServingQuestion, seen: Seen, standing: Standing): ServingDecision {
   const { wanted, backend } = question;
   if (wanted.state !== "ready" && wanted.state !== "arriving") return {};
-  const { record } = seen;
-  const verdict = wanted.state === "arriving" ? ({ kind: "allowed", failures: 0 } as const) : attemptVerdict(record, wanted.target, attemptQuestion(question, seen, standing));
-  if (verdict.kind === "allowed") return { step: { verb: "activate", wanted, reason: switchReason(question, seen, standing, verdict.failures) } };
-  const { name } = backend.metadata;
-  const model = wanted.state === "ready" ? wanted.target.model : wanted.model;
+  const aim = wanted.state === "ready" ? { model: wanted.target.model, target: wanted.target } : { model: wanted.model };
+  const verdict = aim.target === undefined ? fresh : attemptVerdict(seen.record, aim.target, attemptQuestion(question, seen, standing));
+  if (verdict.kind === "allowed")
+    return { step: { verb: "activate", wanted, reason: switchReason(backend, seen, { standing, failures: verdict.failures }, aim) } };
+  const remedy = `change what ${aim.model} is started with, or: holdfast activate-model ${aim.model}`;
+  return {
+    obstacle: { cause: "backend", reason: attemptsReason(backend, aim.model, verdict), remedy },
+    ...restoreStep(question, seen, standing, `${aim.model} could not be started`),
+  };
+}
+
+const fresh: AttemptVerdict = { kind: "allowed", failures: 0 };
+
+function attemptsReason({ metadata }: Backend, model: string, verdict: Exclude<AttemptVerdict, { kind: "allowed" }>): string {
   const times = verdict.failures === 1 ? "once" : `${verdict.failures} times`;
-  const remedy = `change what ${model} is started with, or: holdfast activate-model ${model}`;
-  const reason = verdict.kind === "wait" ? `starting ${model} failed ${times} (${verdict.reason}); next try after ${verdict.until}` : `starting ${model} on ${name} failed ${times}, no more tries: ${verdict.reason}`;
-  return { obstacle: { cause: "backend", reason, remedy }, ...restoreStep(question, seen, standing, `${model} could not be started`) };
+  if (verdict.kind === "wait") return `starting ${model} failed ${times} (${verdict.reason}); next try after ${verdict.until}`;
+  return `starting ${model} on ${metadata.name} failed ${times}, no more tries: ${verdict.reason}`;
 }
 
 function attemptQuestion({ backend, now }: ServingQuestion, { ours }: Seen, standing: Standing): AttemptQuestion {
@@ -140,43 +152,7 @@ function restoreStep(question: ServingQuestion, seen: Seen, standing: Standing, 
   const { wanted } = question;
   if (wanted.state === "ready" && sameTarget(wanted.target, committed.target)) return {};
   const verdict = attemptVerdict(seen.record, committed.target, attemptQuestion(question, seen, standing));
-  return verdict.kind === "allowed" ? { step: { verb: "restore", target: committed.target, reason: `${because}; ${committed.target.model} served last and is put back` } } : {};
-}
-
-function switchReason({ backend, wanted }: ServingQuestion, seen: Seen, standing: Standing, failures: number): string {
-  const target = wanted.state === "ready" ? wanted.target : undefined;
-  const model = target?.model ?? (wanted.state === "arriving" ? wanted.model : "");
-  const again = failures === 0 ? "" : `, try ${failures + 1} of ${backend.activation.maxAttempts}`;
-  return `${whySwitch(seen, standing, model, target)}${again}; ${expectedPause(backend, seen.record, model)}`;
-}
-
-function whySwitch({ record, ours }: Seen, standing: Standing, model: string, target: ServingTarget | undefined): string {
-  const { pending } = record;
-  if (pending !== undefined && pending.phase !== "stopping" && target !== undefined && sameTarget(pending.target, target)) return `the start of ${model} was interrupted and has to be finished`;
-  switch (standing.kind) {
-    case "none":
-      return ours.length === 0 ? "nothing serves" : `what pid ${ours[0]?.pid ?? 0} serves is not recorded any more`;
-    case "gone":
-    case "broken":
-      return standing.why;
-    case "silent":
-      return standing.failure.message;
-    case "serving": {
-      const served = standing.activated.target;
-      if (served.model !== model) return `serves ${served.model} instead of ${model}`;
-      if (target !== undefined && served.content === target.content && served.argv.join("\0") !== target.argv.join("\0")) return `${model} is served with other arguments`;
-      return target !== undefined && served.digest === target.digest ? `${model} is served with older bytes` : `${model} is served as it was declared before`;
-    }
-  }
-}
-
-function expectedPause(backend: Backend, record: ActivationRecord, model: string): string {
-  const known = record.timings.find((timing) => timing.model === model);
-  if (known !== undefined) return `about ${seconds(known.withoutService)} without service, as last time`;
-  return `up to ${seconds(backend.activation.stopTimeout + backend.activation.startTimeout)} without service, its start was never timed here`;
-}
-
-function seconds(ms: number): string {
-  const whole = Math.ceil(ms / 1000);
-  return whole < 120 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
+  return verdict.kind === "allowed"
+    ? { step: { verb: "restore", target: committed.target, reason: `${because}; ${committed.target.model} served last and is put back` } }
+    : {};
 }

@@ -15,8 +15,8 @@ export class Fields {
     return value;
   }
 
-  optionalText<Name extends string>(name: Name): { readonly [key in Name]?: string } {
-    return this.#values.has(name) ? Object.fromEntries<string>([[name, this.text(name)]]) as { readonly [key in Name]?: string } : {};
+  optionalText(name: string): string | undefined {
+    return this.#values.has(name) ? this.text(name) : undefined;
   }
 
   number(name: string): number {
@@ -47,8 +47,8 @@ export class Fields {
     return decode(new Fields(name, this.#values.get(name)));
   }
 
-  optional<Name extends string, Item>(name: Name, decode: (fields: Fields) => Item): { readonly [key in Name]?: Item } {
-    return this.#values.has(name) ? Object.fromEntries<Item>([[name, this.inner(name, decode)]]) as { readonly [key in Name]?: Item } : {};
+  optional<Item>(name: string, decode: (fields: Fields) => Item): Item | undefined {
+    return this.#values.has(name) ? this.inner(name, decode) : undefined;
   }
 
   /** Every field of an object whose names are data. */

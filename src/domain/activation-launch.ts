@@ -14,19 +14,24 @@ export type LaunchAttempt = { readonly target: ServingTarget } | { readonly prob
 
 /** What a model on a backend is started as: argument list, identity and files. Pure; nothing is looked up. */
 export function launchOf(backend: Backend, model: Model, holding: Holding): LaunchAttempt {
-  if (!isEngine(backend.type)) return { problem: `a ${backend.type} backend is not started by Holdfast` };
+  const { type } = backend;
+  if (!isEngine(type)) return { problem: `a ${type} backend is not started by Holdfast` };
   const endpoint = endpointOf(backend);
   if ("problem" in endpoint) return { problem: endpoint.problem, remedy: "give the backend host and port on this machine" };
-  const path = pathToServe(backend.type, holding);
-  if ("problem" in path) return path;
+  const found = pathToServe(type, holding);
+  if ("problem" in found) return found;
+  const { path } = found;
   const servedId = model.servedModelId ?? model.metadata.name;
   const env = { ...backend.launch?.env, ...model.launch.env };
-  const problem = hostile(servedId, path.path, model) ?? ownArgument(backend.type, model) ?? (markerVariable in env ? `${markerVariable} is set by Holdfast itself` : undefined);
+  const problem = hostile(servedId, path, model) ?? ownArgument(type, model) ?? ownVariable(env);
   if (problem !== undefined) return { problem, remedy: `change Model ${model.metadata.name}` };
-  const argv = argumentsOf(backend.type, backend, { endpoint, servedId, path: path.path, model });
-  const files = [path.path, ...(model.launch.chatTemplate === undefined ? [] : [model.launch.chatTemplate])];
-  const served = backend.type === "vllm" ? { servedId, root: path.path } : { servedId };
-  return { target: identified(model, holding, { ...served, argv, env, files }) };
+  const argv = argumentsOf(type, backend, { endpoint, servedId, path, model });
+  const files = [path, model.launch.chatTemplate].filter((file) => file !== undefined);
+  return { target: identified(model, holding, { servedId, ...(type === "vllm" ? { root: path } : {}), argv, env, files }) };
+}
+
+function ownVariable(env: Readonly<Record<string, string>>): string | undefined {
+  return markerVariable in env ? `${markerVariable} is set by Holdfast itself` : undefined;
 }
 
 function identified(model: Model, holding: Holding, started: Pick<ServingTarget, "servedId" | "root" | "argv" | "env" | "files">): ServingTarget {
@@ -46,10 +51,15 @@ function identified(model: Model, holding: Holding, started: Pick<ServingTarget,
 function contentOf(model: Model, holding: Holding): Pick<ServingTarget, "content" | "contentDigest"> {
   if (holding.contentId !== undefined) return { content: holding.contentId };
   const { source } = model;
-  const files = source.kind === "huggingface" ? holding.artifacts.filter((artifact) => fileSelected(artifact.path, source.include, source.exclude)) : holding.artifacts;
+  const files =
+    source.kind === "huggingface"
+      ? holding.artifacts.filter((artifact) => fileSelected(artifact.path, source.include, source.exclude))
+      : holding.artifacts;
   const lines = files.toSorted((a, b) => compareText(a.path, b.path)).map((artifact) => `${artifact.path}\0${artifact.size}\n`);
   const content = `files:${sha256(lines.join(""))}`;
-  const hashed = files.flatMap(({ path, size, found }) => (found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : []));
+  const hashed = files.flatMap(({ path, size, found }) =>
+    found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : [],
+  );
   return hashed.length === 0 || hashed.length < files.length ? { content } : { content, contentDigest: contentDigest(hashed) };
 }
 
@@ -57,7 +67,11 @@ const firstShard = /-00001-of-\d{5}\.gguf$/i;
 const anyShard = /-\d{5}-of-\d{5}\.gguf$/i;
 
 function pathToServe(type: EngineType, holding: Holding): { readonly path: string } | { readonly problem: string; readonly remedy?: string } {
-  if (holding.store.startsWith("ollama:")) return { problem: `${holding.ref} is in an Ollama store, which ${type} cannot serve`, remedy: "declare its files as a huggingface or path source" };
+  if (holding.store.startsWith("ollama:"))
+    return {
+      problem: `${holding.ref} is in an Ollama store, which ${type} cannot serve`,
+      remedy: "declare its files as a huggingface or path source",
+    };
   const { location } = holding;
   if (location === undefined || !location.startsWith("/")) return { problem: `it is not known where the files of ${holding.ref} are` };
   if (type !== "gguf") return { path: location };
@@ -71,7 +85,11 @@ function pathToServe(type: EngineType, holding: Holding): { readonly path: strin
 /** Values that a program could take for options, or that no program can be given. */
 function hostile(servedId: string, path: string, model: Model): string | undefined {
   const template = model.launch.chatTemplate;
-  for (const [what, value] of [["the served id", servedId], ["the path", path], ["the chat template", template]] as const) {
+  for (const [what, value] of [
+    ["the served id", servedId],
+    ["the path", path],
+    ["the chat template", template],
+  ] as const) {
     if (value?.startsWith("-") === true) return `${what} ${JSON.stringify(value)} starts with a dash, so the engine would take it for an option`;
     if (value?.includes("\0") === true) return `${what} holds a NUL character`;
   }

@@ -27,12 +27,14 @@ export function phaseOfLog(text: string): string | undefined {
   return text.split("\n").reduce<string | undefined>((latest, line) => phaseOfLine(line) ?? latest, undefined);
 }
 
-const specific = /\b(?:ValueError|RuntimeError|OSError|ImportError|ModuleNotFoundError|FileNotFoundError|PermissionError|AssertionError|KeyError|TypeError|MemoryError|NotImplementedError)\b|CUDA|out of memory|No available memory|free memory|unrecognized arguments|invalid choice|error: argument|Address already in use|Errno \d+|error loading model|failed to load/i;
+const specific =
+  /\bValue error, |\b(?:ValueError|RuntimeError|OSError|ImportError|ModuleNotFoundError|FileNotFoundError|PermissionError|AssertionError|KeyError|TypeError|MemoryError|NotImplementedError)\b|CUDA|out of memory|No available memory|free memory|unrecognized arguments|invalid choice|error: argument|Address already in use|Errno \d+|error loading model|failed to load/i;
 const vague = /\b(?:error|exception|failed|fatal|traceback)\b/i;
-const generic = /See root cause above|Engine core initialization failed|Traceback \(most recent call last\)/;
+const generic = /See root cause above|Engine core initialization failed|Traceback \(most recent call last\)|For further information visit/;
+/** Lines in which a program says that it is no error. */
+const harmless = /^(?:\([^)]*pid=\d+\)\s*)?(?:WARNING|INFO|DEBUG)\b/;
 /** Prefixes such as `(EngineCore pid=12) ERROR 11-21 09:30:00 [core.py:700]`. */
 const prefix = /^(?:\([^)]*pid=\d+\)\s*)?(?:(?:ERROR|WARNING|INFO|CRITICAL)\s+[\d-]+ [\d:.,]+\s*(?:\[[^\]]*\])?\s*)?/;
-// eslint-disable-next-line no-control-regex
 const escapes = /\u001b\[[0-9;]*[A-Za-z]|[\0-\u0008\u000b-\u001f\u007f]/g;
 
 /** The last lines of a log, without colours, control characters and empty lines. */
@@ -44,8 +46,8 @@ export function lastLines(text: string, count: number): readonly string[] {
 /** The line of a log that most likely says why an engine ended. */
 export function reasonInLog(text: string): string | undefined {
   const lines = lastLines(text, 400);
-  const found =
-    lines.findLast((line) => specific.test(line) && !generic.test(line)) ?? lines.findLast((line) => vague.test(line) && !generic.test(line)) ?? lines.at(-1);
+  const suspects = lines.filter((line) => !generic.test(line) && !harmless.test(line));
+  const found = suspects.findLast((line) => specific.test(line)) ?? suspects.findLast((line) => vague.test(line)) ?? lines.at(-1);
   return found?.replace(prefix, "").trim().slice(0, 500);
 }
 

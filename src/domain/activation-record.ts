@@ -1,4 +1,13 @@
-import type { Activated, ActivationRecord, ActiveCondition, Attempts, ProcessIdentity, ServingTarget, SwitchTiming, Transaction } from "./activation.ts";
+import type {
+  Activated,
+  ActivationRecord,
+  ActiveCondition,
+  Attempts,
+  ProcessIdentity,
+  ServingTarget,
+  SwitchTiming,
+  Transaction,
+} from "./activation.ts";
 import { Fields } from "./activation-fields.ts";
 import { canonicalJson } from "./json.ts";
 import type { StoreId } from "./observed.ts";
@@ -13,15 +22,18 @@ export function decodeRecord(text: string): ActivationRecord {
   const value: unknown = JSON.parse(text);
   const fields = new Fields("record", value);
   if (fields.text("formatVersion") !== "1.0") throw new Error("formatVersion is not 1.0");
+  const committed = fields.optional("committed", decodeActivated);
+  const pending = fields.optional("pending", decodeTransaction);
+  const condition = fields.optional("condition", decodeCondition);
   return {
     formatVersion: "1.0",
     backend: fields.text("backend"),
     port: fields.number("port"),
     stopTimeout: fields.number("stopTimeout"),
-    ...fields.optional("committed", decodeActivated),
-    ...fields.optional("pending", decodeTransaction),
+    ...(committed === undefined ? {} : { committed }),
+    ...(pending === undefined ? {} : { pending }),
     attempts: fields.list("attempts", decodeAttempts),
-    ...fields.optional("condition", decodeCondition),
+    ...(condition === undefined ? {} : { condition }),
     timings: fields.list("timings", decodeTiming),
   };
 }
@@ -35,25 +47,28 @@ function decodeActivated(fields: Fields): Activated {
     log: fields.text("log"),
     spawnedAt: fields.text("spawnedAt"),
     committedAt: fields.text("committedAt"),
-    ...fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name))),
+    ...decodeBaseline(fields),
   };
+}
+
+function decodeBaseline(fields: Fields): Pick<Activated, "gpuBaseline"> {
+  const gpuBaseline = fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name)));
+  return gpuBaseline === undefined ? {} : { gpuBaseline };
 }
 
 function decodeTransaction(fields: Fields): Transaction {
   const since = fields.text("since");
   const purpose = fields.oneOf("purpose", ["switch", "restore", "stop"]);
   const phase = fields.oneOf("phase", ["stopping", "starting", "loading"]);
-  if (phase === "stopping") return { phase, purpose, since, ...fields.optional("target", decodeTarget) };
+  if (phase === "stopping") {
+    const target = fields.optional("target", decodeTarget);
+    return { phase, purpose, since, ...(target === undefined ? {} : { target }) };
+  }
   if (purpose === "stop") throw new Error("a stop does not start anything");
-  const started = {
-    purpose,
-    since,
-    target: fields.inner("target", decodeTarget),
-    instance: fields.text("instance"),
-    log: fields.text("log"),
-    ...fields.optional("gpuBaseline", (baseline) => baseline.map((name) => baseline.number(name))),
-  };
-  return phase === "starting" ? { phase, ...started } : { phase, ...started, leader: fields.inner("leader", decodeProcess), spawnedAt: fields.text("spawnedAt") };
+  const target = fields.inner("target", decodeTarget);
+  const started = { purpose, since, target, instance: fields.text("instance"), log: fields.text("log"), ...decodeBaseline(fields) };
+  if (phase === "starting") return { phase, ...started };
+  return { phase, ...started, leader: fields.inner("leader", decodeProcess), spawnedAt: fields.text("spawnedAt") };
 }
 
 function decodeProcess(fields: Fields): ProcessIdentity {
@@ -67,17 +82,16 @@ function isStore(text: string): text is StoreId {
 }
 
 function decodeTarget(fields: Fields): ServingTarget {
+  const root = fields.optionalText("root");
+  const source = fields.optional("source", decodeSource);
+  const contentDigest = fields.optionalText("contentDigest");
   return {
     model: fields.text("model"),
     servedId: fields.text("servedId"),
-    ...fields.optionalText("root"),
-    ...fields.optional("source", (source) => {
-      const store = source.text("store");
-      if (!isStore(store)) throw new Error(`${store} is not a store`);
-      return { store, ref: source.text("ref") };
-    }),
+    ...(root === undefined ? {} : { root }),
+    ...(source === undefined ? {} : { source }),
     content: fields.text("content"),
-    ...fields.optionalText("contentDigest"),
+    ...(contentDigest === undefined ? {} : { contentDigest }),
     argv: fields.texts("argv"),
     env: fields.inner("env", (env) => env.map((name) => env.text(name))),
     files: fields.texts("files"),
@@ -85,10 +99,17 @@ function decodeTarget(fields: Fields): ServingTarget {
   };
 }
 
+function decodeSource(fields: Fields): { readonly store: StoreId; readonly ref: string } {
+  const store = fields.text("store");
+  if (!isStore(store)) throw new Error(`${store} is not a store`);
+  return { store, ref: fields.text("ref") };
+}
+
 function decodeAttempts(fields: Fields): Attempts {
+  const contentDigest = fields.optionalText("contentDigest");
   return {
     digest: fields.text("digest"),
-    ...fields.optionalText("contentDigest"),
+    ...(contentDigest === undefined ? {} : { contentDigest }),
     failures: fields.number("failures"),
     lastFailedAt: fields.text("lastFailedAt"),
     reason: fields.text("reason"),

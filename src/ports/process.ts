@@ -24,7 +24,12 @@ export interface ProcessExit {
 /** Which processes belong together. */
 export type ProcessSet =
   /** Everything whose marker starts with the scope, and every session that one of the leaders opened. */
-  | { readonly kind: "marked"; readonly scope: string; readonly leaders: readonly ProcessIdentity[]; /** This instance is left out. */ readonly except?: string }
+  | {
+      readonly kind: "marked";
+      readonly scope: string;
+      readonly leaders: readonly ProcessIdentity[];
+      /** This instance is left out. */ readonly except?: string;
+    }
   /** Processes that somebody else started, and their descendants. */
   | { readonly kind: "trees"; readonly roots: readonly ProcessIdentity[] };
 

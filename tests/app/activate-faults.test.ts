@@ -48,7 +48,11 @@ async function startStranger(world: ServingWorld, model: string, extra: readonly
   const [program = "", ...args] = standInCommand;
   const dir = join(world.root, "models", model);
   await mkdir(dir, { recursive: true });
-  const child = spawn(program, [...args, "serve", dir, "--port", String(world.port), "--served-model-name", model, ...extra], { detached: true, stdio: "ignore", env: { PATH: process.env["PATH"] } });
+  const child = spawn(program, [...args, "serve", dir, "--port", String(world.port), "--served-model-name", model, ...extra], {
+    detached: true,
+    stdio: "ignore",
+    env: { PATH: process.env["PATH"] },
+  });
   const { pid = 0 } = child;
   strangers.push(() => {
     try {
@@ -88,9 +92,16 @@ describe("a start that fails", () => {
   it("S1.79 names the state file, the log and the command, and tells a wrong launch from a busy GPU", async () => {
     const world = await serving();
     const busy = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("b", crash)) }, world.options()));
-    for (const part of [world.stateFile, join(world.root, "logs", "vllm", "b.log"), "vllm.ts serve", "--served-model-name b"]) expect(busy.message).toContain(part);
+    for (const part of [world.stateFile, join(world.root, "logs", "vllm", "b.log"), "vllm.ts serve", "--served-model-name b"])
+      expect(busy.message).toContain(part);
     expect(busy.remedy).toContain("the GPU has no room");
-    const wrong = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("c", {}, { launch: { args: ["--no-such-flag"], env: {} } })) }, world.options()));
+    const wrong = await failureOf(
+      activate(
+        world.host,
+        { backend: world.backend, ...(await world.model("c", {}, { launch: { args: ["--no-such-flag"], env: {} } })) },
+        world.options(),
+      ),
+    );
     expect(wrong.message).toContain("unrecognized arguments: --no-such-flag");
     expect(wrong.remedy).toContain("launch configuration is wrong");
     expect(await world.served()).toEqual(["a"]);
@@ -102,11 +113,17 @@ describe("a start that fails", () => {
     ["serves other files under the id", { FAKE_VLLM_ROOT: "/elsewhere" }, "serves /elsewhere as b instead of"],
     ["does not answer the one-token test", { FAKE_VLLM_SMOKE: "fails" }, "does not let b answer: /v1/completions 500"],
     ["never gets healthy", { FAKE_VLLM_LOAD_MS: "60000" }, "it was not healthy after 1 s (nothing listens)"],
-    ["ignores SIGTERM while it loads and never gets healthy", { FAKE_VLLM_LOAD_MS: "60000", FAKE_VLLM_IGNORE_TERM: "load" }, "it was not healthy after 1 s"],
+    [
+      "ignores SIGTERM while it loads and never gets healthy",
+      { FAKE_VLLM_LOAD_MS: "60000", FAKE_VLLM_IGNORE_TERM: "load" },
+      "it was not healthy after 1 s",
+    ],
     ["takes connections and never answers", { FAKE_VLLM_HANG: "1" }, "it was not healthy after 1 s (GET /v1/models: no answer"],
     ["hides its worker from the marker", { FAKE_VLLM_ENGINE: "unmarked", FAKE_VLLM_SERVED_ID: "wrong" }, "serves wrong instead of b"],
   ])("F17 a server that %s is stopped and the previous one put back", async (_, switches, reason) => {
-    const world = await serving({ backend: { activation: { startTimeout: 1_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 3 } } });
+    const world = await serving({
+      backend: { activation: { startTimeout: 1_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 3 } },
+    });
     const failure = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("b", switches)) }, world.options()));
     expect(failure.message).toContain(reason);
     expect(failure.message).toContain("a serves again");
@@ -117,7 +134,9 @@ describe("a start that fails", () => {
   });
 
   it("F17 stays down and says so where rollback is false", async () => {
-    const world = await serving({ backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: false, smokeTest: true, maxAttempts: 3 } } });
+    const world = await serving({
+      backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: false, smokeTest: true, maxAttempts: 3 } },
+    });
     const failure = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("b", crash)) }, world.options()));
     expect(failure.message).toContain("activation.rollback is false");
     expect(world.ours()).toEqual([]);
@@ -135,7 +154,9 @@ describe("a start that fails", () => {
   });
 
   it("F17 stops trying after maxAttempts and backs off while the previous model serves; a person can ask again", async () => {
-    const world = await serving({ backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 2 } } });
+    const world = await serving({
+      backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 2 } },
+    });
     const b = await world.model("b", crash);
     await failureOf(convergeServing(world.host, world.backend, b, world.options()));
     const waiting = await convergeServing(world.host, world.backend, b, world.options());
@@ -163,7 +184,10 @@ describe("pre-flight touches nothing", () => {
     const world = await serving();
     const b = await world.model("b");
     const absent = { ...world.backend, launch: { command: ["no-such-vllm"], env: {} } };
-    expect(await refused(world, () => activate(world.host, { backend: absent, ...b }, world.options()))).toMatchObject({ code: "not-found", message: expect.stringContaining("no-such-vllm") });
+    expect(await refused(world, () => activate(world.host, { backend: absent, ...b }, world.options()))).toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("no-such-vllm"),
+    });
     const script = join(world.root, "not-executable");
     await writeFile(script, "");
     const plain = { ...world.backend, launch: { command: [script], env: {} } };
@@ -173,7 +197,10 @@ describe("pre-flight touches nothing", () => {
   it("refuses a chat template that is not there", async () => {
     const world = await serving();
     const b = await world.model("b", {}, { launch: { args: [], env: {}, chatTemplate: "/nowhere/template.jinja" } });
-    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b }, world.options()))).toMatchObject({ code: "not-found", message: expect.stringContaining("/nowhere/template.jinja") });
+    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b }, world.options()))).toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("/nowhere/template.jinja"),
+    });
   });
 
   it("never starts a model whose files fail verification", async () => {
@@ -182,15 +209,22 @@ describe("pre-flight touches nothing", () => {
     const config = sha256(JSON.stringify({ name: "b" }));
     const artifacts = [{ path: "config.json", size: 12, sha256: config.replace(/^./, "0") }];
     const lock = { name: "b", source: { kind: "path" }, artifacts, contentDigest: "d", aggregateSha256: "g" } as const;
-    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b, lock }, world.options()))).toMatchObject({ code: "integrity", message: expect.stringContaining("b is not started: config.json has wrong bytes") });
+    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b, lock }, world.options()))).toMatchObject({
+      code: "integrity",
+      message: expect.stringContaining("b is not started: config.json has wrong bytes"),
+    });
     await rm(join(world.root, "models", "b"), { recursive: true });
-    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b }, world.options()))).toMatchObject({ code: "precondition" });
+    expect(await refused(world, () => activate(world.host, { backend: world.backend, ...b }, world.options()))).toMatchObject({
+      code: "precondition",
+    });
   });
 
   it("refuses an address that is not on this machine", async () => {
     const world = await serving();
     const elsewhere = { ...world.backend, url: `http://192.0.2.1:${world.port}` };
-    expect(await refused(world, async () => activate(world.host, { backend: elsewhere, ...(await world.model("b")) }, world.options()))).toMatchObject({ code: "unsupported" });
+    expect(
+      await refused(world, async () => activate(world.host, { backend: elsewhere, ...(await world.model("b")) }, world.options())),
+    ).toMatchObject({ code: "unsupported" });
   });
 
   it("S1.79 refuses a GPU that somebody else has filled, and counts what its own server will free", async () => {
@@ -208,7 +242,11 @@ describe("pre-flight touches nothing", () => {
     const { activated } = await activate(world.host, { backend: world.backend, ...a }, world.options());
     await fill('echo "4242, 21000"');
     const failure = await refused(world, async () => activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options()));
-    expect(failure).toMatchObject({ code: "conflict", retry: "transient", message: expect.stringContaining("the GPU is busy: b needs 92 % of a GPU; GPU 0: 2000 of 24000 MiB free; pid 4242 has 21000 MiB") });
+    expect(failure).toMatchObject({
+      code: "conflict",
+      retry: "transient",
+      message: expect.stringContaining("the GPU is busy: b needs 92 % of a GPU; GPU 0: 2000 of 24000 MiB free; pid 4242 has 21000 MiB"),
+    });
     await fill(`echo "${activated.leader.pid}, 21000"`);
     await activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options());
     expect(await world.served()).toEqual(["b"]);
@@ -217,7 +255,9 @@ describe("pre-flight touches nothing", () => {
   it("lets one switch at a time happen on a port", async () => {
     const world = await serving();
     const release = await world.host.processes.lockPort(world.port);
-    expect(await refused(world, async () => activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options()))).toMatchObject({ code: "conflict", retry: "transient" });
+    expect(
+      await refused(world, async () => activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options())),
+    ).toMatchObject({ code: "conflict", retry: "transient" });
     release();
   });
 });
@@ -230,14 +270,22 @@ describe("a stranger on the port", () => {
     const b = await world.model("b");
     const { decision } = await convergeServing(world.host, world.backend, b, world.options());
     expect(decision.step).toBeUndefined();
-    expect(decision.obstacle).toMatchObject({ cause: "backend", reason: expect.stringContaining(`pid ${pid} `), remedy: expect.stringContaining("adopt: true") });
+    expect(decision.obstacle).toMatchObject({
+      cause: "backend",
+      reason: expect.stringContaining(`pid ${pid} `),
+      remedy: expect.stringContaining("adopt: true"),
+    });
     expect(await failureOf(activate(world.host, { backend: world.backend, ...b }, world.options()))).toMatchObject({ code: "conflict" });
     expect(await world.served()).toEqual(["theirs"]);
-    expect(await currentActivation(world.host, placeOf(world.backend, world.stateFile), new AbortController().signal)).toMatchObject({ state: "foreign" });
+    expect(await currentActivation(world.host, placeOf(world.backend, world.stateFile), new AbortController().signal)).toMatchObject({
+      state: "foreign",
+    });
     const loading = await open();
     await startStranger(loading, "theirs", ["--dtype", "auto"]);
     await until(() => loading.host.processes.holdersOf(loading.port).holders.length > 0);
-    expect(await failureOf(activate(loading.host, { backend: loading.backend, ...(await loading.model("b")) }, loading.options()))).toMatchObject({ code: "conflict" });
+    expect(await failureOf(activate(loading.host, { backend: loading.backend, ...(await loading.model("b")) }, loading.options()))).toMatchObject({
+      code: "conflict",
+    });
   });
 
   it("is in order when it serves exactly the declared model", async () => {
@@ -254,7 +302,9 @@ describe("a stranger on the port", () => {
     await until(async () => (await world.served()).length > 0);
     const before = world.host.processes.holdersOf(world.port).holders[0]?.pid;
     expect(before).toBe(pid);
-    const failure = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("b", { FAKE_VLLM_CRASH: "RuntimeError: no" })) }, world.options()));
+    const failure = await failureOf(
+      activate(world.host, { backend: world.backend, ...(await world.model("b", { FAKE_VLLM_CRASH: "RuntimeError: no" })) }, world.options()),
+    );
     expect(failure.message).toContain("theirs serves again");
     expect(world.host.processes.look(pid)).toBeUndefined();
     expect(await world.served()).toEqual(["theirs"]);

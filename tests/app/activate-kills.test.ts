@@ -13,7 +13,9 @@ afterEach(async () => {
 });
 
 async function open(): Promise<ServingWorld> {
-  const world = await servingWorld(await workspace(), { backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 1000 } } });
+  const world = await servingWorld(await workspace(), {
+    backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 1000 } },
+  });
   worlds.push(world);
   return world;
 }
@@ -41,8 +43,11 @@ async function expectOne(world: ServingWorld, models: readonly string[]): Promis
   expect(record?.committed?.target.model).toBe(served[0]);
   const ours = world.ours();
   expect(new Set(ours.map((process) => process.instance))).toEqual(new Set([record?.committed?.instance]));
-  expect(ours.map((process) => process.command.includes("serve") ? "server" : "engine").toSorted()).toEqual(["engine", "server"]);
-  expect(JSON.parse((await world.host.files.read(world.stateFile)) ?? "null")).toMatchObject({ logical_name: served[0], pid: record?.committed?.leader.pid });
+  expect(ours.map((process) => (process.command.includes("serve") ? "server" : "engine")).toSorted()).toEqual(["engine", "server"]);
+  expect(JSON.parse((await world.host.files.read(world.stateFile)) ?? "null")).toMatchObject({
+    logical_name: served[0],
+    pid: record?.committed?.leader.pid,
+  });
 }
 
 /** Runs a driver that kills itself before its n-th effect; true when it got that far. */
@@ -86,7 +91,8 @@ describe("kill -9 of Holdfast", () => {
   it("S1.11 while the declared model loads: the next pass sees that same start through", async () => {
     const world = await open();
     const child = startProgram(driver, [JSON.stringify({ root: world.root, port: world.port, model: "a", switches: { FAKE_VLLM_LOAD_MS: "1500" } })]);
-    for (let round = 0; round < 500 && (await world.record())?.pending?.phase !== "loading"; round += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let round = 0; round < 500 && (await world.record())?.pending?.phase !== "loading"; round += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     child.kill("SIGKILL");
     await ended(child);
     const pending = (await world.record())?.pending;
@@ -102,7 +108,8 @@ describe("cancelling", () => {
     const a = await world.model("a", { FAKE_VLLM_LOAD_MS: "1000" });
     const cancel = new AbortController();
     const running = convergeServing(world.host, world.backend, a, world.options(cancel.signal)).catch((error: unknown) => error);
-    for (let round = 0; round < 500 && (await world.record())?.pending?.phase !== "loading"; round += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let round = 0; round < 500 && (await world.record())?.pending?.phase !== "loading"; round += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     cancel.abort(new Error("stop now"));
     expect(await running).toMatchObject({ message: "stop now" });
     expect(await world.record()).toMatchObject({ pending: { phase: "loading" }, attempts: [] });
@@ -133,21 +140,25 @@ describe("random kills", () => {
   const rounds = Number(process.env["HOLDFAST_TEST_KILLS"] ?? 40);
   const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? Date.now() % 1_000_000);
 
-  it(`S1.11 ${rounds} kills of Holdfast or of an engine during switches end with one healthy model and no stray process (seed ${seed})`, { timeout: rounds * 15_000 }, async () => {
-    const next = lottery(seed);
-    const world = await open();
-    await settle(world, "a");
-    for (let round = 0; round < rounds; round += 1) {
-      const model = (await world.served())[0] === "a" ? "b" : "a";
-      const switches = { FAKE_VLLM_LOAD_MS: String(Math.floor(next() * 300)), RUN: String(round) };
-      const child = startProgram(driver, [JSON.stringify({ root: world.root, port: world.port, model, switches })]);
-      const end = ended(child);
-      await new Promise((resolve) => setTimeout(resolve, 100 + next() * 1100));
-      if (next() < 0.6) child.kill("SIGKILL");
-      else await killEngine(world, next());
-      await end;
-      await settle(world, model, switches);
-      await expectOne(world, ["a", "b"]);
-    }
-  });
+  it(
+    `S1.11 ${rounds} kills of Holdfast or of an engine during switches end with one healthy model and no stray process (seed ${seed})`,
+    { timeout: rounds * 15_000 },
+    async () => {
+      const next = lottery(seed);
+      const world = await open();
+      await settle(world, "a");
+      for (let round = 0; round < rounds; round += 1) {
+        const model = (await world.served())[0] === "a" ? "b" : "a";
+        const switches = { FAKE_VLLM_LOAD_MS: String(Math.floor(next() * 300)), RUN: String(round) };
+        const child = startProgram(driver, [JSON.stringify({ root: world.root, port: world.port, model, switches })]);
+        const end = ended(child);
+        await new Promise((resolve) => setTimeout(resolve, 100 + next() * 1100));
+        if (next() < 0.6) child.kill("SIGKILL");
+        else await killEngine(world, next());
+        await end;
+        await settle(world, model, switches);
+        await expectOne(world, ["a", "b"]);
+      }
+    },
+  );
 });

@@ -80,7 +80,8 @@ describe("the current model", () => {
     const theirs = { ...written, port: world.port, pid: child.pid ?? 0, started_at: Date.now() / 1000 + 1 };
     await write(world, JSON.stringify(theirs));
     const server = spawn(process.execPath, ["-e", `require("net").createServer().listen(${world.port}, "127.0.0.1")`], { stdio: "ignore" });
-    for (let round = 0; round < 300 && !world.host.processes.holdersOf(world.port).listening; round += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let round = 0; round < 300 && !world.host.processes.holdersOf(world.port).listening; round += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await currentFromElsewhere(world)).toMatchObject({ state: "foreign", active: theirs });
     server.kill();
     child.kill();
@@ -154,16 +155,32 @@ describe("what is written goes astray", () => {
 });
 
 describe("hostile input", () => {
-  const hostile = ["$(touch pwned)", "`id`", "a;b|c&d", "it's \"quoted\"", "line\nbreak", "-rf", "--config=x", "*", "~", "\\", "ünïcödé ✓", ""];
+  const hostile = ["$(touch pwned)", "`id`", "a;b|c&d", 'it\'s "quoted"', "line\nbreak", "-rf", "--config=x", "*", "~", "\\", "ünïcödé ✓", ""];
 
   it("SEC-17 reaches the engine byte for byte: no shell in between", async () => {
     const world = await open();
     const dump = join(world.root, "dump.json");
     const args = hostile.flatMap((text) => ["--hf-overrides", text]);
-    const a = await world.model("a", { FAKE_VLLM_DUMP: dump, HOSTILE: hostile.join("|") }, { servedModelId: "$(id);'\"\n`x`", launch: { args, env: { FAKE_VLLM_DUMP: dump, HOSTILE: hostile.join("|") } } });
+    const a = await world.model(
+      "a",
+      { FAKE_VLLM_DUMP: dump, HOSTILE: hostile.join("|") },
+      { servedModelId: "$(id);'\"\n`x`", launch: { args, env: { FAKE_VLLM_DUMP: dump, HOSTILE: hostile.join("|") } } },
+    );
     await activate(world.host, { backend: world.backend, ...a }, world.options());
-    const got: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly folder: string } = JSON.parse(await readFile(dump, "utf8"));
-    expect(got.argv).toEqual(["serve", join(world.root, "models", "a"), "--host", "127.0.0.1", "--port", String(world.port), "--served-model-name", "$(id);'\"\n`x`", ...args]);
+    const got: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly folder: string } = JSON.parse(
+      await readFile(dump, "utf8"),
+    );
+    expect(got.argv).toEqual([
+      "serve",
+      join(world.root, "models", "a"),
+      "--host",
+      "127.0.0.1",
+      "--port",
+      String(world.port),
+      "--served-model-name",
+      "$(id);'\"\n`x`",
+      ...args,
+    ]);
     expect(got.env["HOSTILE"]).toBe(hostile.join("|"));
     expect(await world.served()).toEqual(["$(id);'\"\n`x`"]);
   });
@@ -176,13 +193,25 @@ describe("hostile input", () => {
     ["the marker variable", { launch: { args: [], env: { HOLDFAST_INSTANCE_ID: "x" } } }, /HOLDFAST_INSTANCE_ID/],
   ])("SEC-17 refuses %s before anything runs", async (_, changes, message) => {
     const world = await open();
-    await expect(activate(world.host, { backend: world.backend, ...(await world.model("a", {}, changes)) }, world.options())).rejects.toThrow(message);
+    await expect(activate(world.host, { backend: world.backend, ...(await world.model("a", {}, changes)) }, world.options())).rejects.toThrow(
+      message,
+    );
     expect(world.ours()).toEqual([]);
   });
 
   it("SEC-18 gives the engine an allow-listed environment, the declared variables, and the marker", async () => {
     const root = await workspace();
-    const world = await servingWorld(root, { env: { HOME: "/home/of-host", HF_TOKEN: "hf_secret", LD_PRELOAD: "", NODE_OPTIONS: "", GIT_DIR: "/x", AWS_SECRET_ACCESS_KEY: "s", CUDA_VISIBLE_DEVICES: "0" } });
+    const world = await servingWorld(root, {
+      env: {
+        HOME: "/home/of-host",
+        HF_TOKEN: "hf_secret",
+        LD_PRELOAD: "",
+        NODE_OPTIONS: "",
+        GIT_DIR: "/x",
+        AWS_SECRET_ACCESS_KEY: "s",
+        CUDA_VISIBLE_DEVICES: "0",
+      },
+    });
     worlds.push(world);
     const dump = join(world.root, "dump.json");
     await activate(world.host, { backend: world.backend, ...(await world.model("a", { FAKE_VLLM_DUMP: dump, DECLARED: "yes" })) }, world.options());

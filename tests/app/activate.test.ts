@@ -31,7 +31,13 @@ describe("activating a model", () => {
     expect(result.outcome).toBe("switched");
     expect(await world.served()).toEqual(["team/a"]);
     const text = await readFile(world.stateFile, "utf8");
-    expect(JSON.parse(text)).toEqual({ logical_name: "a", served_model_id: "team/a", port: world.port, pid: result.activated.leader.pid, started_at: expect.any(Number) });
+    expect(JSON.parse(text)).toEqual({
+      logical_name: "a",
+      served_model_id: "team/a",
+      port: world.port,
+      pid: result.activated.leader.pid,
+      started_at: expect.any(Number),
+    });
     expect(Object.keys(JSON.parse(text))).toEqual(["logical_name", "served_model_id", "port", "pid", "started_at"]);
     expect((await world.record())?.condition).toMatchObject({ status: "True", reason: "Serving" });
     expect((await world.record())?.pending).toBeUndefined();
@@ -82,7 +88,9 @@ describe("activating a model", () => {
   });
 
   it("drains: a request that runs is waited for, but not for ever", async () => {
-    const world = await open({ backend: { activation: { startTimeout: 20_000, stopTimeout: 20_000, rollback: true, smokeTest: true, maxAttempts: 3 } } });
+    const world = await open({
+      backend: { activation: { startTimeout: 20_000, stopTimeout: 20_000, rollback: true, smokeTest: true, maxAttempts: 3 } },
+    });
     const busy = await world.model("a", { FAKE_VLLM_BUSY_MS: "1500" });
     const { activated } = await activate(world.host, { backend: world.backend, ...busy }, world.options());
     await activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options());
@@ -115,7 +123,9 @@ describe("activating a model", () => {
       asked.push(`${url} ${servedId}`);
       throw new Error("it does not see the cat");
     };
-    await expect(activate(world.host, { backend: world.backend, ...(await world.model("b")), probe }, world.options())).rejects.toThrow(/does not see the cat.*a serves again/s);
+    await expect(activate(world.host, { backend: world.backend, ...(await world.model("b")), probe }, world.options())).rejects.toThrow(
+      /does not see the cat.*a serves again/s,
+    );
     expect(asked).toEqual([`http://127.0.0.1:${world.port} b`]);
     expect(await world.served()).toEqual(["a"]);
   });
@@ -137,8 +147,14 @@ describe("stopping", () => {
   });
 
   it("S1.46 stops a server that ignores SIGTERM", async () => {
-    const world = await open({ backend: { activation: { startTimeout: 20_000, stopTimeout: 600, rollback: true, smokeTest: true, maxAttempts: 3 } } });
-    const { activated } = await activate(world.host, { backend: world.backend, ...(await world.model("a", { FAKE_VLLM_IGNORE_TERM: "always" })) }, world.options());
+    const world = await open({
+      backend: { activation: { startTimeout: 20_000, stopTimeout: 600, rollback: true, smokeTest: true, maxAttempts: 3 } },
+    });
+    const { activated } = await activate(
+      world.host,
+      { backend: world.backend, ...(await world.model("a", { FAKE_VLLM_IGNORE_TERM: "always" })) },
+      world.options(),
+    );
     await deactivate(world.host, { ...placeOf(world.backend, world.stateFile), adopt: false }, world.options());
     expect(world.host.processes.isAlive(activated.leader)).toBe(false);
     expect(world.ours()).toEqual([]);
@@ -146,7 +162,11 @@ describe("stopping", () => {
 
   it("puts back what served last, exactly as it was started then", async () => {
     const world = await open();
-    const { activated } = await activate(world.host, { backend: world.backend, ...(await world.model("a", {}, { launch: { args: ["--max-model-len", "64"], env: {} } })) }, world.options());
+    const { activated } = await activate(
+      world.host,
+      { backend: world.backend, ...(await world.model("a", {}, { launch: { args: ["--max-model-len", "64"], env: {} } })) },
+      world.options(),
+    );
     await world.close();
     const { activated: back } = await restorePrevious(world.host, world.backend, world.options());
     expect(back.target).toEqual(activated.target);

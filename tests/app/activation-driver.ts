@@ -13,7 +13,10 @@ interface Order {
 }
 
 const order: Order = JSON.parse(process.argv[2] ?? "{}");
-const world = await servingWorld(order.root, { port: order.port, backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 1000 } } });
+const world = await servingWorld(order.root, {
+  port: order.port,
+  backend: { activation: { startTimeout: 20_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 1000 } },
+});
 let effects = 0;
 
 function mortal<Args extends readonly unknown[], Result>(effect: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result> {

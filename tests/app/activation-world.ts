@@ -100,7 +100,12 @@ export async function servingWorld(root: string, { backend: overrides = {}, env 
   };
 }
 
-async function declareModel(root: string, name: string, switches: Readonly<Record<string, string>>, changes: Partial<Model>): Promise<Omit<ActivationRequest, "backend">> {
+async function declareModel(
+  root: string,
+  name: string,
+  switches: Readonly<Record<string, string>>,
+  changes: Partial<Model>,
+): Promise<Omit<ActivationRequest, "backend">> {
   const dir = join(root, "models", name);
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, "config.json"), JSON.stringify({ name }), { flag: "wx" }).catch(() => {});
@@ -122,7 +127,12 @@ async function readFolder(dir: string): Promise<Holding> {
     (await readdir(dir)).toSorted().map(async (path) => {
       const bytes = await readFile(join(dir, path));
       const sha256 = createHash("sha256").update(bytes).digest("hex");
-      return { path, size: bytes.length, blob: path, found: { state: "present", level: "full", sha256, verifiedAt: "2026-01-01T00:00:00.000Z" } } as const;
+      return {
+        path,
+        size: bytes.length,
+        blob: path,
+        found: { state: "present", level: "full", sha256, verifiedAt: "2026-01-01T00:00:00.000Z" },
+      } as const;
     }),
   );
   return { store: "directory", ref: dir, names: [], artifacts, facts: { capabilities: {} }, location: dir };

@@ -51,7 +51,12 @@ function membership(table: ProcTable, set: ProcessSet): Membership {
 function markedMembers(table: ProcTable, { scope, leaders, except }: Extract<ProcessSet, { kind: "marked" }>): Membership {
   const isMarked = ({ instance }: ProcessFacts): boolean => instance !== undefined && instance.startsWith(`${scope}.`) && instance !== except;
   return {
-    find: () => table.all().filter((candidate) => candidate.pid !== process.pid && (isMarked(candidate) || leaders.some((leader) => isInSession(table, candidate, leader)))),
+    find: () =>
+      table
+        .all()
+        .filter(
+          (candidate) => candidate.pid !== process.pid && (isMarked(candidate) || leaders.some((leader) => isInSession(table, candidate, leader))),
+        ),
     leads: (member) => member.session === member.pid,
   };
 }
@@ -64,7 +69,11 @@ function isInSession(table: ProcTable, candidate: ProcessFacts, leader: ProcessI
   if (candidate.session !== leader.pid) return false;
   const alive = table.identify(leader.pid);
   if (alive !== undefined) return alive === leader.started;
-  return candidate.instance === undefined && startTicks(candidate.started) >= startTicks(leader.started) && bootOf(candidate.started) === bootOf(leader.started);
+  return (
+    candidate.instance === undefined &&
+    startTicks(candidate.started) >= startTicks(leader.started) &&
+    bootOf(candidate.started) === bootOf(leader.started)
+  );
 }
 
 function startTicks(started: string): number {
@@ -91,4 +100,3 @@ function isLocal(host: string): boolean {
   if (host === "localhost" || host === "0.0.0.0" || host === "::" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)) return true;
   return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === host));
 }
-

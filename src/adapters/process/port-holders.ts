@@ -53,6 +53,9 @@ function linkOf(path: string): string {
 
 function isTold(command: readonly string[], port: number): boolean {
   const text = String(port);
-  const named = command.some((argument, index) => (portOptions.has(argument) && command[index + 1] === text) || [...portOptions].some((option) => argument === `${option}=${text}`));
+  const named = command.some(
+    (argument, index) =>
+      (portOptions.has(argument) && command[index + 1] === text) || [...portOptions].some((option) => argument === `${option}=${text}`),
+  );
   return named && command.some((argument) => engineWords.test(argument));
 }

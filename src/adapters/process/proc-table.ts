@@ -31,11 +31,20 @@ export interface ProcTable {
 export function openProcTable(root = "/proc"): ProcTable {
   const boot = readText(`${root}/sys/kernel/random/boot_id`)?.trim();
   const bootSeconds = Number(/^btime (\d+)$/m.exec(readText(`${root}/stat`) ?? "")?.[1]);
-  if (boot === undefined || Number.isNaN(bootSeconds)) throw failed("unsupported", "serving engines are started and stopped on Linux only, where processes can be told apart", { remedy: "start the engine yourself; Holdfast observes and compares it" });
+  if (boot === undefined || Number.isNaN(bootSeconds))
+    throw failed("unsupported", "serving engines are started and stopped on Linux only, where processes can be told apart", {
+      remedy: "start the engine yourself; Holdfast observes and compares it",
+    });
   const startedOf = (stat: ProcStat): string => `${boot}:${stat.startTicks}`;
   const look = (pid: number): ProcessFacts | undefined => {
     const stat = readStat(root, pid);
-    return stat === undefined || !isLive(stat) ? undefined : { ...factsOf(root, stat), started: startedOf(stat), startedAt: new Date(bootSeconds * 1000 + (Number(stat.startTicks) / ticksPerSecond) * 1000).toISOString() };
+    return stat === undefined || !isLive(stat)
+      ? undefined
+      : {
+          ...factsOf(root, stat),
+          started: startedOf(stat),
+          startedAt: new Date(bootSeconds * 1000 + (Number(stat.startTicks) / ticksPerSecond) * 1000).toISOString(),
+        };
   };
   return {
     look,
@@ -57,12 +66,22 @@ function factsOf(root: string, { pid, state, parent, group, session }: ProcStat)
   if (state === "D") return { pid, parent, group, session, command: [] };
   const command = (readText(`${root}/${pid}/cmdline`) ?? "").split("\0");
   const instance = markerOf(readText(`${root}/${pid}/environ`) ?? "");
-  return { pid, parent, group, session, command: command.slice(0, command.at(-1) === "" ? -1 : undefined), ...(instance === undefined ? {} : { instance }) };
+  return {
+    pid,
+    parent,
+    group,
+    session,
+    command: command.slice(0, command.at(-1) === "" ? -1 : undefined),
+    ...(instance === undefined ? {} : { instance }),
+  };
 }
 
 function markerOf(environ: string): string | undefined {
   const prefix = `${markerVariable}=`;
-  return environ.split("\0").find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
+  return environ
+    .split("\0")
+    .find((entry) => entry.startsWith(prefix))
+    ?.slice(prefix.length);
 }
 
 function readStat(root: string, pid: number): ProcStat | undefined {

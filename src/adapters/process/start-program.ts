@@ -15,12 +15,25 @@ export interface StartedProgram {
 export async function startProgram(request: StartRequest, host: NodeJS.ProcessEnv): Promise<StartedProgram> {
   const output = openLog(request);
   try {
-    const child = spawn(request.program, request.args, { cwd: request.folder, detached: true, env: childEnvironment(request, host), shell: false, stdio: ["ignore", output, output] });
+    const child = spawn(request.program, request.args, {
+      cwd: request.folder,
+      detached: true,
+      env: childEnvironment(request, host),
+      shell: false,
+      stdio: ["ignore", output, output],
+    });
     let exit: ProcessExit | undefined;
     child.once("exit", (code, signal) => (exit = { ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) }));
     await new Promise<void>((started, refused) => {
       child.once("spawn", () => started());
-      child.once("error", (error) => refused(failed("unexpected", `${request.program} could not be started: ${error.message}`, { cause: error, remedy: "check launch.command of the Backend" })));
+      child.once("error", (error) =>
+        refused(
+          failed("unexpected", `${request.program} could not be started: ${error.message}`, {
+            cause: error,
+            remedy: "check launch.command of the Backend",
+          }),
+        ),
+      );
     });
     child.unref();
     return { pid: child.pid ?? 0, exit: () => exit };

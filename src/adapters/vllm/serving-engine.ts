@@ -15,7 +15,11 @@ export interface ServingEngineOptions {
 /** Routes by which a model can answer with one token, the plainest first: embedding models have only the last. */
 const routes = [
   { path: "/v1/completions", body: (model: string) => ({ model, prompt: "Hello", max_tokens: 1, temperature: 0 }), answer: "choices" },
-  { path: "/v1/chat/completions", body: (model: string) => ({ model, messages: [{ role: "user", content: "Hello" }], max_tokens: 1, temperature: 0 }), answer: "choices" },
+  {
+    path: "/v1/chat/completions",
+    body: (model: string) => ({ model, messages: [{ role: "user", content: "Hello" }], max_tokens: 1, temperature: 0 }),
+    answer: "choices",
+  },
   { path: "/v1/embeddings", body: (model: string) => ({ model, input: "Hello" }), answer: "data" },
 ] as const;
 

@@ -40,7 +40,9 @@ function route(asked: string, url: URL, settings: Settings, state: EngineState):
     case "POST /v1/chat/completions":
       return completion(settings, state);
     case "POST /v1/embeddings":
-      return settings.smoke === "embeddings-only" ? [200, { object: "list", data: [{ index: 0, embedding: [0.5] }] }] : [404, { error: { message: "The model does not support Embeddings API" } }];
+      return settings.smoke === "embeddings-only"
+        ? [200, { object: "list", data: [{ index: 0, embedding: [0.5] }] }]
+        : [404, { error: { message: "The model does not support Embeddings API" } }];
     case "GET /is_sleeping":
       return settings.sleepMode ? [200, { is_sleeping: state.asleep }] : [404, { detail: "Not Found" }];
     case "POST /sleep":
@@ -55,7 +57,8 @@ function route(asked: string, url: URL, settings: Settings, state: EngineState):
 
 function health({ dialect }: Settings, { engineDead }: EngineState): Answer {
   if (dialect === "vllm") return [engineDead ? 503 : 200, undefined];
-  if (dialect === "lmdeploy") return engineDead ? [503, { status: "unhealthy", message: "engine is dead" }] : [200, { status: "healthy", message: "" }];
+  if (dialect === "lmdeploy")
+    return engineDead ? [503, { status: "unhealthy", message: "engine is dead" }] : [200, { status: "healthy", message: "" }];
   return engineDead ? [503, { error: { message: "Loading model" } }] : [200, { status: "ok" }];
 }
 
@@ -63,13 +66,30 @@ function modelCard(id: string, { dialect, root }: Settings): object {
   const created = Math.floor(Date.now() / 1000);
   if (dialect === "llamacpp") return { id, object: "model", created, owned_by: "llamacpp", meta: { n_ctx_train: 512 } };
   if (dialect === "lmdeploy") return { id, object: "model", created, owned_by: "lmdeploy", root: id, parent: null, permission: [] };
-  return { id, object: "model", created, owned_by: "vllm", root, parent: null, max_model_len: 256, permission: [{ id: `modelperm-${Math.random().toString(16).slice(2)}` }] };
+  return {
+    id,
+    object: "model",
+    created,
+    owned_by: "vllm",
+    root,
+    parent: null,
+    max_model_len: 256,
+    permission: [{ id: `modelperm-${Math.random().toString(16).slice(2)}` }],
+  };
 }
 
 function completion({ smoke, servedIds }: Settings, { engineDead }: EngineState): Answer {
   if (smoke === "fails" || engineDead) return [500, { error: { message: "EngineDeadError: EngineCore encountered an issue" } }];
   if (smoke === "embeddings-only") return [404, { error: { message: "The model does not support Completions API" } }];
-  return [200, { id: "cmpl-1", object: "text_completion", model: servedIds[0], choices: [{ index: 0, text: "!", message: { role: "assistant", content: "!" }, finish_reason: "length" }] }];
+  return [
+    200,
+    {
+      id: "cmpl-1",
+      object: "text_completion",
+      model: servedIds[0],
+      choices: [{ index: 0, text: "!", message: { role: "assistant", content: "!" }, finish_reason: "length" }],
+    },
+  ];
 }
 
 function metrics({ dialect, busyMs, servedIds }: Settings, { readySince }: EngineState): string {

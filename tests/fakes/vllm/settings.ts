@@ -32,7 +32,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Options that take values; anything else that looks like an option is refused like argparse does. */
 const valued = new Set(
-  "--host --port --served-model-name --chat-template --chat-template-file --model -m --alias --server-name --server-port --model-name --dtype --max-model-len --max-num-seqs --gpu-memory-utilization --tensor-parallel-size --hf-overrides --limit-mm-per-prompt --generation-config --api-key --session-len --tp".split(" "),
+  "--host --port --served-model-name --chat-template --chat-template-file --model -m --alias --server-name --server-port --model-name --dtype --max-model-len --max-num-seqs --gpu-memory-utilization --tensor-parallel-size --hf-overrides --limit-mm-per-prompt --generation-config --api-key --session-len --tp".split(
+    " ",
+  ),
 );
 const flags = new Set("--enforce-eager --enable-sleep-mode --trust-remote-code --enable-auto-tool-choice --metrics".split(" "));
 
@@ -69,7 +71,8 @@ function parse(argv: readonly string[]): { readonly options: ReadonlyMap<string,
       if (name !== argument) options.set(name, [argument.slice(name.length + 1)]);
       else options.set(name, [argv[(index += 1)] ?? ""]);
       // nargs="+": whatever follows and is no option belongs to it.
-      while (name === "--served-model-name" && argv[index + 1] !== undefined && argv[index + 1]?.startsWith("-") === false) options.get(name)?.push(argv[(index += 1)] ?? "");
+      while (name === "--served-model-name" && argv[index + 1] !== undefined && argv[index + 1]?.startsWith("-") === false)
+        options.get(name)?.push(argv[(index += 1)] ?? "");
     } else if (argument.startsWith("-")) throw new UsageError(`unrecognized arguments: ${argument}`);
     else positional.push(argument);
   }

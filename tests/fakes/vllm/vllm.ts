@@ -26,21 +26,26 @@ function say(who: string, text: string): void {
   process.stdout.write(`(${who} pid=${process.pid}) INFO 11-21 09:00:00 [stand-in] ${text}\n`);
 }
 
-function startEngine({ engine }: Settings): ChildProcess | undefined {
-  if (engine === "none") return undefined;
+function startEngine({ engine }: Settings): readonly ChildProcess[] {
+  if (engine === "none") return [];
   const env: NodeJS.ProcessEnv = { ...process.env };
   if (engine === "unmarked") delete env["HOLDFAST_INSTANCE_ID"];
-  return spawn("sleep", ["100000"], { argv0: "VLLM::EngineCore", env, stdio: "ignore" });
+  return [spawn("sleep", ["100000"], { argv0: "VLLM::EngineCore", env, stdio: "ignore" })];
 }
 
 async function serve(settings: Settings): Promise<void> {
   const state: EngineState = { engineDead: false, asleep: false, readySince: 0 };
   let loading = true;
-  let engine: ChildProcess | undefined;
+  const engines: ChildProcess[] = [];
+  const endEngines = (): void => {
+    for (const engine of engines) {
+      engine.removeAllListeners("exit");
+      engine.kill("SIGKILL");
+    }
+  };
   const end = async (): Promise<never> => {
     await wait(settings.stopMs);
-    engine?.removeAllListeners("exit");
-    engine?.kill("SIGKILL");
+    endEngines();
     if (!loading) process.exit(0);
     // A signal while loading raises KeyboardInterrupt, and the process dies of SIGINT.
     process.kill(process.pid, "SIGINT");
@@ -56,8 +61,8 @@ async function serve(settings: Settings): Promise<void> {
   process.on("SIGTERM", onTerm);
   const socket = bindOnly(settings.host, settings.port);
   say("APIServer", "Initializing a V1 LLM engine (v0.0.0)");
-  engine = startEngine(settings);
-  engine?.on("exit", () => {
+  engines.push(...startEngine(settings));
+  engines[0]?.on("exit", () => {
     state.engineDead = true;
     say("APIServer", "EngineCore died unexpectedly");
     setTimeout(() => process.exit(loading ? 1 : 0), settings.watchdogMs);
@@ -67,16 +72,17 @@ async function serve(settings: Settings): Promise<void> {
   say("EngineCore", "Loading safetensors checkpoint shards: 100% Completed | 1/1");
   await wait(settings.loadMs / 2);
   if (settings.crash !== undefined) {
-    engine?.removeAllListeners("exit");
-    engine?.kill("SIGKILL");
+    endEngines();
     process.stdout.write(`(EngineCore pid=${process.pid}) ERROR 11-21 09:00:00 [core.py:700] ${settings.crash.text}\n`);
-    process.stdout.write(`(APIServer pid=${process.pid}) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}\n`);
+    process.stdout.write(
+      `(APIServer pid=${process.pid}) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}\n`,
+    );
     process.exit(settings.crash.code);
   }
   const server = createServer((request, response) => answer(request, response, settings, state));
   server.on("error", (error) => {
     process.stdout.write(`OSError: [Errno 98] Address already in use: ${error.message}\n`);
-    engine?.kill("SIGKILL");
+    endEngines();
     process.exit(1);
   });
   server.listen(socket ?? { host: settings.host, port: settings.port }, () => {
