@@ -23,7 +23,7 @@ const pureZones = ["domain", "manifest", "registry", "report", "policy"];
 /** First match counts. */
 const zones: readonly Zone[] = [
   { name: "digest", holds: (path) => path === "domain/digest.ts", imports: ["domain"], packages: ["node:crypto"] },
-  { name: "domain", holds: below("domain"), imports: ["digest"], packages: ["json-diff-ts"] },
+  { name: "domain", holds: below("domain"), imports: ["digest"], packages: [] },
   // Of the ports it needs the type of a text file; of node:path, joining names.
   { name: "manifest", holds: below("manifest"), imports: ["domain", "digest", "ports"], packages: ["yaml", "ajv", "node:path"] },
   { name: "registry", holds: below("registry"), imports: ["domain", "digest"], packages: ["yaml"] },

@@ -41,10 +41,9 @@ export function ollamaFolder(root: string): OllamaFolder {
   ) => {
     for (const store of stores) {
       for (const host of await hostsOf(store)) {
-        for (const tag of tags ?? (await names(join(store, "manifests", host, namespace, model)))) {
-          const found = await read(store, [host, namespace, model, tag]);
-          if (found !== undefined && accept(tag, found)) return found;
-        }
+        const candidates = tags ?? (await names(join(store, "manifests", host, namespace, model)));
+        const found = await firstAccepted(candidates, (tag) => read(store, [host, namespace, model, tag]), accept);
+        if (found !== undefined) return found;
       }
     }
     return undefined;
@@ -106,4 +105,17 @@ function mediaTypeOf(bytes: Buffer): string {
   } catch {
     return dockerManifest;
   }
+}
+
+/** The first of several tags whose manifest is there and accepted; the others are not read. */
+async function firstAccepted(
+  tags: readonly string[],
+  read: (tag: string) => Promise<StoredManifest | undefined>,
+  accept: (tag: string, found: StoredManifest) => boolean,
+): Promise<StoredManifest | undefined> {
+  for (const tag of tags) {
+    const found = await read(tag);
+    if (found !== undefined && accept(tag, found)) return found;
+  }
+  return undefined;
 }

@@ -72,19 +72,9 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
     }
   };
 
-  /** One model on disk and the listing, when both say the same: no need to read the files of all others. */
-  const inspectAgreed = async (ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | undefined> => {
-    if (disk === undefined) return undefined;
-    const [listing, found] = await Promise.all([readServerListing(api, directory, signal), disk.inspect(ref, level, signal).catch(() => undefined)]);
-    const listed = listing.models.get(nameKey(ref));
-    if (found === undefined || "failure" in found || listed === undefined || listed.digest !== found.contentId) return undefined;
-    const shown = await learnShowFacts(api, { models: [listed], version: listing.version }, facts, signal);
-    return withServerFacts(found, listing, shown.byDigest);
-  };
-
   const inspect = async (ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | UnreadableHolding | undefined> => {
     signal.throwIfAborted();
-    const agreed = await inspectAgreed(ref, level, signal);
+    const agreed = await inspectAgreed({ api, facts, disk, list: () => readServerListing(api, directory, signal) }, ref, level, signal);
     if (agreed !== undefined) return agreed;
     const { listing, joined } = await look({ level, refs: [ref] }, signal);
     const key = nameKey(ref);
@@ -99,6 +89,23 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   };
 
   return { store, observe, inspect };
+}
+
+interface AgreedSide {
+  readonly api: OllamaApi;
+  readonly facts: FactMemory;
+  readonly disk: ModelReader | undefined;
+  readonly list: () => Promise<ServerListing>;
+}
+
+/** One model on disk and the listing, when both say the same: no need to read the files of all others. */
+async function inspectAgreed({ api, facts, disk, list }: AgreedSide, ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | undefined> {
+  if (disk === undefined) return undefined;
+  const [listing, found] = await Promise.all([list(), disk.inspect(ref, level, signal).catch(() => undefined)]);
+  const listed = listing.models.get(nameKey(ref));
+  if (found === undefined || "failure" in found || listed === undefined || listed.digest !== found.contentId) return undefined;
+  const shown = await learnShowFacts(api, { models: [listed], version: listing.version }, facts, signal);
+  return withServerFacts(found, listing, shown.byDigest);
 }
 
 function absent(ref: string, listing: ServerListing, joined: JoinedStore): UnreadableHolding | undefined {

@@ -1,4 +1,3 @@
-import type { Diagnostic } from "../../domain/diagnostic.ts";
 import { checkedUrl } from "../base-url.ts";
 import { unusable, type Found, type Layers, type Origin } from "./layers.ts";
 
