@@ -1,6 +1,7 @@
+import type { Backend } from "../domain/backend.ts";
 import { toFailure } from "../domain/failure.ts";
 import type { Observation, ObservedState } from "../domain/observed.ts";
-import { findCandidate, type Candidate } from "../domain/selection-candidate.ts";
+import { findCandidate, liveKey, type BackendSight, type Candidate } from "../domain/selection-candidate.ts";
 import type { ChosenProfile } from "../domain/profile.ts";
 import { select, type Refused, type Selection } from "../domain/selection.ts";
 import type { SelectionRequest, SelectionWorld } from "../domain/selection-hurdles.ts";
@@ -10,7 +11,7 @@ import type { ServingReader } from "../ports/serving-backend.ts";
 import { describeAbsence } from "../registry/absence.ts";
 import type { RegistryEntry } from "../registry/entry.ts";
 import { decodeRegistry } from "../registry/legacy.ts";
-import { checkBackends, sightsOf, type BackendCheck } from "./backends.ts";
+import { checkBackends, sightsOf } from "./backends.ts";
 import type { Host } from "./host.ts";
 import { projectFiles } from "./publish.ts";
 import type { Project } from "./read-project.ts";
@@ -19,7 +20,6 @@ import { candidatesOf } from "./selection-candidates.ts";
 /** Everything that can be selected, and the entries behind it. */
 export interface SelectionView extends SelectionWorld {
   readonly entries: readonly RegistryEntry[];
-  readonly checks: readonly BackendCheck[];
   readonly observed: ObservedState;
 }
 
@@ -35,11 +35,11 @@ export interface SelectionLook {
 export async function readSelection(host: Host, project: Extract<Project, { state: "valid" }>, look: SelectionLook, signal: AbortSignal): Promise<SelectionView> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
-  const { readers } = await host.connect(desired, "server", memory);
+  const { readers } = await host.connect(desired, "server", { memory, lock: project.lock });
   const late = AbortSignal.any([signal, AbortSignal.timeout(look.timeout)]);
   const [stores, checks] = await Promise.all([
     Promise.all(readers.map((reader) => observeInTime(reader, late))),
-    look.checkers === undefined ? [] : checkBackends(desired.backends, look.checkers, look.timeout, signal),
+    look.checkers === undefined ? [] : checkBackends(desired.backends.filter((backend) => backend.type !== "ollama"), look.checkers, look.timeout, signal),
   ]);
   signal.throwIfAborted();
   const observed: ObservedState = { at: host.clock.now(), level: "presence", stores, serving: [] };
@@ -48,13 +48,24 @@ export async function readSelection(host: Host, project: Extract<Project, { stat
   const names = entries.map((entry) => entry.name);
   return {
     entries,
-    checks,
     observed,
     candidates: candidatesOf(entries, { desired, lastUsed: await host.state.remembered("used", names) }),
     roles: desired.roles,
     ...(look.profile === undefined ? {} : { profile: look.profile }),
-    ...(look.checkers === undefined ? {} : { backends: sightsOf(checks) }),
+    ...(look.checkers === undefined ? {} : { backends: new Map([...sightsOf(checks), ...ollamaSights(desired.backends, stores)]) }),
   };
+}
+
+/** A server that listed its models is there; nobody has to ask it twice. */
+function ollamaSights(backends: readonly Backend[], stores: readonly Observation[]): readonly (readonly [string, BackendSight])[] {
+  return backends.flatMap((backend): readonly (readonly [string, BackendSight])[] => {
+    const { type, url, metadata } = backend;
+    const store = stores.find((observation) => observation.store === `ollama:${metadata.name}`);
+    if (type !== "ollama" || url === undefined || store === undefined) return [];
+    const base = { name: metadata.name, type, url };
+    if (store.state === "unknown") return [[metadata.name, { ...base, state: "down", reason: store.failure.message }]];
+    return [[metadata.name, { ...base, state: "up", ids: new Set(store.holdings.map(({ ref }) => liveKey(type, ref))) }]];
+  });
 }
 
 async function observeInTime(reader: ModelReader, signal: AbortSignal): Promise<Observation> {
