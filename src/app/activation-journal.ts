@@ -1,5 +1,5 @@
 import { decodeRecord, encodeRecord } from "../domain/activation-record.ts";
-import { emptyRecord, type ActivationObservation, type ActivationRecord } from "../domain/activation.ts";
+import { emptyRecord, type ActivationObservation, type ActivationRecord, type ProcessFacts } from "../domain/activation.ts";
 import { activeStateOf, decodeActiveState, encodeActiveState } from "../domain/active-state.ts";
 import { toFailure } from "../domain/failure.ts";
 import { leadersOf, recordPath, scopeOf, type ActivationHost, type Job, type Place } from "./activation-host.ts";
@@ -29,13 +29,15 @@ export async function saveRecord({ host, place }: Job, record: ActivationRecord)
   return record;
 }
 
-/** What stands behind a backend: record, processes of ours, and who else has the port. Changes nothing. */
-export async function observeActivation(host: Pick<ActivationHost, "files" | "paths" | "processes">, place: Place): Promise<ActivationObservation> {
+type Observer = Pick<ActivationHost, "files" | "paths" | "processes">;
+
+/** What stands behind a backend: record, processes of ours, and who else has the port. Changes nothing. `among` are all processes, when known. */
+export async function observeActivation(host: Observer, place: Place, among?: readonly ProcessFacts[]): Promise<ActivationObservation> {
   const { backend } = place;
   try {
     const { record, problem } = await readRecord(host, place);
-    const ours = host.processes.find({ kind: "marked", scope: scopeOf(host.paths, backend), leaders: leadersOf(record) });
-    const { listening, holders } = host.processes.holdersOf(place.port);
+    const ours = host.processes.find({ kind: "marked", scope: scopeOf(host.paths, backend), leaders: leadersOf(record) }, among);
+    const { listening, holders } = host.processes.holdersOf(place.port, among);
     const strangers = holders.filter((holder) => !ours.some((own) => own.pid === holder.pid));
     const stateFile = place.stateFile === undefined ? undefined : await compareStateFile(host, place.stateFile, record);
     return {

@@ -55,8 +55,10 @@ export interface EngineProcesses {
   resolveProgram(command: string, folder: string): Promise<string>;
   /** Resolves once the program runs, without waiting for it; throws HoldfastError when it cannot be run. The process outlives this one. */
   start(request: StartRequest): Promise<{ readonly leader: ProcessIdentity; readonly at: Instant }>;
-  /** Live members of a set. Throws HoldfastError `unsupported` where processes cannot be looked at. */
-  find(set: ProcessSet): readonly ProcessFacts[];
+  /** Every live process, for looking at several sets or ports at once. Throws HoldfastError `unsupported` where processes cannot be looked at. */
+  all(): readonly ProcessFacts[];
+  /** Live members of a set, among all that live now or lived when `all` was asked. Throws HoldfastError `unsupported` where processes cannot be looked at. */
+  find(set: ProcessSet, among?: readonly ProcessFacts[]): readonly ProcessFacts[];
   isAlive(leader: ProcessIdentity): boolean;
   /** Undefined while it lives, and when it was not started from here. */
   exitOf(leader: ProcessIdentity): ProcessExit | undefined;
@@ -64,7 +66,7 @@ export interface EngineProcesses {
   look(pid: number): ProcessFacts | undefined;
   /** TERM to the leaders, then to all, then KILL; waits until every member is gone. Returns what could not be stopped. */
   stop(request: StopRequest): Promise<readonly ProcessFacts[]>;
-  holdersOf(port: number): PortHolders;
+  holdersOf(port: number, among?: readonly ProcessFacts[]): PortHolders;
   /** True for addresses that an engine on this machine can listen on. */
   isLocal(host: string): boolean;
   /** Makes sure that one switch at a time concerns a port, whichever project it belongs to; throws HoldfastError `conflict`. The result releases it. */

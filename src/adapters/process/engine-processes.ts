@@ -29,12 +29,13 @@ export function createEngineProcesses({ env }: EngineProcessesOptions): EnginePr
       children.set(keyOf(leader), child);
       return { leader, at: table().look(child.pid)?.startedAt ?? new Date().toISOString() };
     },
-    find: (set) => membership(table(), set).find(),
+    all: () => table().all(),
+    find: (set, among) => membership(table(), set).find(among),
     isAlive: ({ pid, started }) => table().identify(pid) === started,
     exitOf: (leader) => children.get(keyOf(leader))?.exit(),
     look: (pid) => table().look(pid),
     stop: (request) => stopProcesses(table(), membership(table(), request.set), request.timeout),
-    holdersOf: (port) => portHolders(port, table().all()),
+    holdersOf: (port, among) => portHolders(port, among ?? table().all()),
     isLocal,
     lockPort,
   };
@@ -51,12 +52,10 @@ function membership(table: ProcTable, set: ProcessSet): Membership {
 function markedMembers(table: ProcTable, { scope, leaders, except }: Extract<ProcessSet, { kind: "marked" }>): Membership {
   const isMarked = ({ instance }: ProcessFacts): boolean => instance !== undefined && instance.startsWith(`${scope}.`) && instance !== except;
   return {
-    find: () =>
-      table
-        .all()
-        .filter(
-          (candidate) => candidate.pid !== process.pid && (isMarked(candidate) || leaders.some((leader) => isInSession(table, candidate, leader))),
-        ),
+    find: (among) =>
+      (among ?? table.all()).filter(
+        (candidate) => candidate.pid !== process.pid && (isMarked(candidate) || leaders.some((leader) => isInSession(table, candidate, leader))),
+      ),
     leads: (member) => member.session === member.pid,
   };
 }
@@ -86,8 +85,8 @@ function bootOf(started: string): string {
 
 function treeMembers(table: ProcTable, { roots }: Extract<ProcessSet, { kind: "trees" }>): Membership {
   return {
-    find: () => {
-      const all = table.all();
+    find: (among) => {
+      const all = among ?? table.all();
       const found = all.filter((candidate) => roots.some((root) => root.pid === candidate.pid && root.started === candidate.started));
       for (const member of found) found.push(...all.filter((candidate) => candidate.parent === member.pid && !found.includes(candidate)));
       return found;

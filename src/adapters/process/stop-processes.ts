@@ -13,7 +13,7 @@ const orphanPatience = 2_000;
 
 /** A set of processes as it is now, and which of them know how to end the rest. */
 export interface Membership {
-  find(): readonly ProcessFacts[];
+  find(among?: readonly ProcessFacts[]): readonly ProcessFacts[];
   leads(member: ProcessFacts): boolean;
 }
 
