@@ -7,6 +7,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ benchmark(options: Ben
   "idle-pass": () => import("./idle-pass.ts"),
   "start-up": () => import("./start-up.ts"),
   download: () => import("./download.ts"),
+  select: () => import("./select.ts"),
 };
 
 if (isMain(import.meta.url)) {
