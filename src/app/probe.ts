@@ -4,7 +4,7 @@ import type { JsonObject } from "../domain/json.ts";
 import type { Instant } from "../domain/resource.ts";
 import { metricsOfSample, rounded, throughputOf, type MetricRecord, type Sample } from "../domain/samples.ts";
 import type { Selected } from "../domain/selection.ts";
-import type { ProbeAnswer, ProbeImages, Prober } from "../ports/probe.ts";
+import type { ProbeAnswer, ProbeImage, ProbeImages, Prober } from "../ports/probe.ts";
 import type { Host } from "./host.ts";
 import { rememberProbe } from "./metrics.ts";
 import { projectFiles, registryFiles } from "./publish.ts";
@@ -58,42 +58,40 @@ export interface ProbeResult {
   readonly metrics: readonly MetricRecord[];
 }
 
-/** Lets a model answer, measures it, and keeps what was found. */
-export async function probe({ host, prober, images }: ProbeParts, order: ProbeOrder, signal: AbortSignal): Promise<ProbeResult> {
-  const { selected, proxy } = order;
-  const kind = order.image === undefined ? "text" : "vision";
-  const image = order.image === undefined ? undefined : await images.read(order.image, signal);
-  const target = proxy === undefined ? { endpoint: selected.endpoint, model: selected.modelId } : { endpoint: proxy, model: selected.candidate.name };
-  const results: PromptResult[] = [];
-  const samples: Sample[] = [];
-  for (const prompt of order.prompts) {
-    const answer = await prober.ask({ ...target, prompt, ...(image === undefined ? {} : { image }), maxTokens: order.maxTokens, timeout: order.timeout }, signal);
-    const sample = sampleOf(answer, kind, host.clock.now());
-    const result = resultOf(prompt, answer, sample);
-    results.push(result);
-    if (result.ok) samples.push(sample);
-  }
-  const timestamp = host.clock.now();
-  const tags = { provider: selected.candidate.backendType, model: target.model, base_url: withoutCredentials(target.endpoint) };
-  const ok = results.length > 0 && results.every((result) => result.ok);
-  await rememberProbe(host.state, selected.candidate.name, samples, kind === "vision" && isEvidence(results) ? visionRecord(ok, results, timestamp) : undefined);
-  if (samples.length > 0) await rememberUse(host, [selected.candidate]);
-  return {
-    model: selected.candidate.name,
-    endpoint: tags.base_url,
-    model_id: target.model,
-    kind,
-    timestamp,
-    media_type: image?.mediaType ?? null,
-    ok,
-    results,
-    metrics: samples.flatMap((sample) => metricsOfSample(sample, tags)),
-  };
+interface Asked {
+  readonly kind: ProbeResult["kind"];
+  readonly target: { readonly endpoint: string; readonly model: string };
+  readonly image?: ProbeImage;
 }
 
-/** A refusal may be about the picture, the server or the day: only answers say something about the model. */
-function isEvidence(results: readonly PromptResult[]): boolean {
-  return results.every((result) => result.status_code === 200);
+/** Lets a model answer, measures it, and keeps what was found. */
+export async function probe(parts: ProbeParts, order: ProbeOrder, signal: AbortSignal): Promise<ProbeResult> {
+  const { host, images } = parts;
+  const { candidate, endpoint, modelId } = order.selected;
+  const target = order.proxy === undefined ? { endpoint, model: modelId } : { endpoint: order.proxy, model: candidate.name };
+  const image = order.image === undefined ? undefined : await images.read(order.image, signal);
+  const kind = image === undefined ? "text" : "vision";
+  const answers = await askAll(parts, order, { kind, target, ...(image === undefined ? {} : { image }) }, signal);
+  const results = answers.map(({ result }) => result);
+  const samples = answers.flatMap(({ result, sample }) => (result.ok ? [sample] : []));
+  const timestamp = host.clock.now();
+  const tags = { provider: candidate.backendType, model: target.model, base_url: withoutCredentials(target.endpoint) };
+  const ok = results.length > 0 && results.every((result) => result.ok);
+  await rememberProbe(host.state, candidate.name, samples, kind === "vision" ? visionRecord(results, timestamp) : undefined);
+  if (samples.length > 0) await rememberUse(host, [candidate]);
+  const metrics = samples.flatMap((sample) => metricsOfSample(sample, tags));
+  return { model: candidate.name, endpoint: tags.base_url, model_id: target.model, kind, timestamp, media_type: image?.mediaType ?? null, ok, results, metrics };
+}
+
+/** One prompt after the other, so that they do not slow each other down. */
+async function askAll({ host, prober }: ProbeParts, { prompts, maxTokens, timeout }: ProbeOrder, { kind, target, image }: Asked, signal: AbortSignal): Promise<readonly { readonly result: PromptResult; readonly sample: Sample }[]> {
+  const answers: { readonly result: PromptResult; readonly sample: Sample }[] = [];
+  for (const prompt of prompts) {
+    const answer = await prober.ask({ ...target, prompt, ...(image === undefined ? {} : { image }), maxTokens, timeout }, signal);
+    const sample = sampleOf(answer, kind, host.clock.now());
+    answers.push({ sample, result: resultOf(prompt, answer, sample) });
+  }
+  return answers;
 }
 
 function sampleOf(answer: ProbeAnswer, kind: Sample["kind"], at: Instant): Sample {
@@ -126,11 +124,13 @@ function resultOf(prompt: string, answer: ProbeAnswer, sample: Sample): PromptRe
   };
 }
 
-/** What registry entries keep of a vision probe (requirements 2.1). */
-function visionRecord(ok: boolean, results: readonly PromptResult[], timestamp: Instant): JsonObject {
+/** What registry entries keep of a vision probe (requirements 2.1). A refusal may be about the picture, the server or the day: only answers say something about the model. */
+function visionRecord(results: readonly PromptResult[], timestamp: Instant): JsonObject | undefined {
+  if (!results.every((result) => result.status_code === 200)) return undefined;
   const latency = results.reduce((sum, result) => sum + result.latency_ms, 0) / results.length;
   const problem = results.find((result) => result.error !== null)?.error;
-  return { vision_ok: ok, timestamp, probe_version: "2", latency_ms: rounded(latency), notes: problem ?? `${results.length} prompt${results.length === 1 ? "" : "s"} answered` };
+  const notes = problem ?? `${results.length} prompt${results.length === 1 ? "" : "s"} answered`;
+  return { vision_ok: results.every((result) => result.ok), timestamp, probe_version: "2", latency_ms: rounded(latency), notes };
 }
 
 function withoutCredentials(endpoint: string): string {
@@ -138,7 +138,7 @@ function withoutCredentials(endpoint: string): string {
   return url === null ? endpoint : `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
-export const defaultVisionPrompt = "Describe this image succinctly.";
+const defaultVisionPrompt = "Describe this image succinctly.";
 export const defaultTextPrompt = "Say in one sentence what you are.";
 
 /** The prompts of `configs/vision_probe/prompts.json`, or the built-in one when there is no such file (requirement S1.63). */
@@ -178,7 +178,7 @@ export async function publishProbe(host: Host, project: Extract<Project, { state
   try {
     const memory = await host.state.load();
     const desired = host.withDefaults(project.desired, memory);
-    const connections = await host.connect(desired, "server", memory);
+    const connections = await host.connect(desired, "server", { memory, lock: project.lock });
     const observed = await observe({ ...connections, serving: [] }, { level: "stat" }, host.clock, signal);
     const files = await projectFiles(host, { project: { ...project, desired }, observed, memory });
     const texts = [[registryFiles.curated, files.curated], [registryFiles.discovered, files.discovered], [registryFiles.merged, files.merged]] as const;

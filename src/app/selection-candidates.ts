@@ -1,7 +1,7 @@
 import type { DesiredState } from "../domain/desired.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Candidate } from "../domain/selection-candidate.ts";
-import type { RoleClaim } from "../domain/model.ts";
+import type { Model, RoleClaim } from "../domain/model.ts";
 import { normalizeCapabilities } from "../registry/capabilities.ts";
 import { endpointOf } from "../registry/endpoint.ts";
 import type { RegistryBackendConfig, RegistryEntry } from "../registry/entry.ts";
@@ -24,32 +24,48 @@ export function candidatesOf(entries: readonly RegistryEntry[], { desired, lastU
   const endpoints = new Map(desired.backends.map((backend) => [urlOf(endpointOf(backend), backend.type), backend.metadata.name]));
   return entries.map((entry): Candidate => {
     const model = models.get(entry.name);
-    const record = ownRecordOf(entry);
-    const endpoint = endpointUrl(entry);
-    const backend = backendOf({ ...(model === undefined ? {} : { model }), ...(record?.store === undefined ? {} : { store: record.store }) }, desired.backends)?.metadata.name ?? endpoints.get(endpoint ?? "");
     const own = ownFacts(entry);
     const used = lastUsed.get(entry.name);
     return {
-      name: entry.name,
-      displayName: entry.display_name,
-      servedId: entry.served_model_id ?? entry.name,
-      aliases: entry.model_aliases,
-      earlierNames: [...earlierNamesIn(entry), ...earlierNames(entry)],
-      roles: entry.roles.map((role): RoleClaim => ({ role, priority: entry.role_priority[role] ?? 0 })),
-      capabilities: normalizeCapabilities(entry.capabilities),
+      ...statedBy(entry),
       provenance: own.provenance,
       ...(own.contextLength === undefined ? {} : { contextLength: own.contextLength }),
-      backendType: entry.backend,
-      ...(backend === undefined ? {} : { backend }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(entry.deprecated ? { deprecated: { ...own.deprecation, ...(model?.lifecycle.reason === undefined ? {} : { reason: model.lifecycle.reason }), ...(model?.lifecycle.replacedBy === undefined ? {} : { replacedBy: model.lifecycle.replacedBy }) } } : {}),
-      testing: isTestingEntry(entry),
-      held: record?.state ?? "unknown",
+      ...placeOf(entry, model, { desired, endpoints }),
+      ...(entry.deprecated ? { deprecated: { ...own.deprecation, ...lifecycleOf(model) } } : {}),
       ...memoryNeed(entry),
-      ...(entry.quantization === null ? {} : { quantization: entry.quantization }),
       ...(used === undefined ? {} : { lastUsed: used.replaceAll('"', "") }),
     };
   });
+}
+
+function statedBy(entry: RegistryEntry): Omit<Candidate, "provenance"> {
+  return {
+    name: entry.name,
+    displayName: entry.display_name,
+    servedId: entry.served_model_id ?? entry.name,
+    aliases: entry.model_aliases,
+    earlierNames: [...earlierNamesIn(entry), ...earlierNames(entry)],
+    roles: entry.roles.map((role): RoleClaim => ({ role, priority: entry.role_priority[role] ?? 0 })),
+    capabilities: normalizeCapabilities(entry.capabilities),
+    backendType: entry.backend,
+    testing: isTestingEntry(entry),
+    held: ownRecordOf(entry)?.state ?? "unknown",
+    ...(entry.quantization === null ? {} : { quantization: entry.quantization }),
+  };
+}
+
+/** The declared backend: by the manifest, else by the store, else the one at the same address. */
+function placeOf(entry: RegistryEntry, model: Model | undefined, { desired, endpoints }: { readonly desired: DesiredState; readonly endpoints: ReadonlyMap<string, string> }): Pick<Candidate, "backend" | "endpoint"> {
+  const endpoint = endpointUrl(entry);
+  const store = ownRecordOf(entry)?.store;
+  const declared = backendOf({ ...(model === undefined ? {} : { model }), ...(store === undefined ? {} : { store }) }, desired.backends);
+  const backend = declared?.metadata.name ?? endpoints.get(endpoint ?? "");
+  return { ...(backend === undefined ? {} : { backend }), ...(endpoint === undefined ? {} : { endpoint }) };
+}
+
+function lifecycleOf(model: Model | undefined): NonNullable<Candidate["deprecated"]> {
+  const { reason, replacedBy } = model?.lifecycle ?? {};
+  return { ...(reason === undefined ? {} : { reason }), ...(replacedBy === undefined ? {} : { replacedBy }) };
 }
 
 const defaultPorts: Readonly<Record<string, number>> = { vllm: 24001, lmdeploy: 24001, ollama: 11434, triton: 9000 };

@@ -44,19 +44,30 @@ export type Sight = { readonly seen: "present"; readonly holding: Holding } | { 
 
 /** The state after an event; events that make no sense where a model is change nothing. */
 export function afterEvent(record: ModelStatusRecord, event: ModelEvent): ModelStatusRecord {
-  const { now } = record;
+  if (event.kind === "used") return isHere(record.now) ? { ...record, lastUsed: latest(record.lastUsed, event.at) } : record;
+  const next = nextState(record.now, event);
+  return next === undefined ? record : { ...record, now: next };
+}
+
+function isHere({ state }: ModelState): boolean {
+  return state !== "not-present" && state !== "pulling";
+}
+
+function nextState(now: ModelState, event: Exclude<ModelEvent, { kind: "used" }>): ModelState | undefined {
   switch (event.kind) {
     case "pull-started":
-      return now.state === "not-present" || now.state === "error" || now.state === "available" ? { ...record, now: { state: "pulling" } } : record;
+      return ["not-present", "error", "available"].includes(now.state) ? { state: "pulling" } : undefined;
     case "pull-ended":
-      return now.state === "pulling" ? { ...record, now: { state: "available" } } : record;
+      return now.state === "pulling" ? { state: "available" } : undefined;
     case "load-started":
-      return now.state === "available" || (now.state === "error" && now.during === "loading") ? { ...record, now: { state: "loading" } } : record;
-    case "used":
-      return now.state === "not-present" || now.state === "pulling" ? record : { ...record, lastUsed: latest(record.lastUsed, event.at) };
+      return mayLoad(now) ? { state: "loading" } : undefined;
     case "failed":
-      return now.state === "pulling" || now.state === "loading" ? { ...record, now: { state: "error", during: now.state, reason: event.reason } } : record;
+      return now.state === "pulling" || now.state === "loading" ? { state: "error", during: now.state, reason: event.reason } : undefined;
   }
+}
+
+function mayLoad(now: ModelState): boolean {
+  return now.state === "available" || (now.state === "error" && now.during === "loading");
 }
 
 /** The state after a look at the server. Work under way is not forgotten: a pull ends when its model is there, a load when it is in memory. */

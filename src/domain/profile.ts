@@ -71,13 +71,20 @@ function byGpus(totals: readonly number[]): ByGpus {
   const reason = `${totals.length} GPU${totals.length === 1 ? "" : "s"} with ${usable.join(" and ")} MiB for models`;
   if (usable.length === 0) return { name: "development", reason: "no GPU was found", seen: false };
   if (usable.length === 1) return { name: forOne(first), reason, seen: true };
-  if (usable.length === 2) {
-    const alike = Math.max(first, second) / Math.max(1, Math.min(first, second)) < 1.2;
-    const name = alike ? ((first + second) / 2 >= 14_000 ? "multi_gpu_2x16gb" : "development") : forOne(first);
-    return { name, reason, seen: true };
-  }
-  const all = usable.reduce((sum, each) => sum + each, 0);
-  return { name: all >= 60_000 ? "generous_96gb" : all >= 40_000 ? "balanced_24gb" : "constrained_16gb", reason, seen: true };
+  if (usable.length === 2) return { name: forTwo(first, second), reason, seen: true };
+  return { name: forMany(usable.reduce((sum, each) => sum + each, 0)), reason, seen: true };
+}
+
+/** Two unlike GPUs count as the first alone. */
+function forTwo(first: number, second: number): string {
+  const alike = Math.max(first, second) / Math.max(1, Math.min(first, second)) < 1.2;
+  if (!alike) return forOne(first);
+  return (first + second) / 2 >= 14_000 ? "multi_gpu_2x16gb" : "development";
+}
+
+function forMany(all: number): string {
+  if (all >= 60_000) return "generous_96gb";
+  return all >= 40_000 ? "balanced_24gb" : "constrained_16gb";
 }
 
 function forOne(usable: number): string {

@@ -54,21 +54,26 @@ export function hurdleOf(candidate: Candidate, demands: RoleContract, request: S
 function filtered(candidate: Candidate, request: SelectionRequest, { profile }: SelectionWorld): Hurdle | undefined {
   const { name } = candidate;
   if (candidate.testing && !request.includeTesting) return { kind: "filtered", message: `${name} is a test model`, remedy: "--include-testing, or IMAGEWORKS_INCLUDE_TEST_MODELS=1, lets it in" };
-  if (request.backend !== undefined && request.backend !== candidate.backend && request.backend !== candidate.backendType) {
-    return { kind: "filtered", message: `${name} is on ${candidate.backend ?? candidate.backendType}, not on ${request.backend}`, remedy: "leave --backend out" };
-  }
-  const { vramMb = 0, held } = candidate;
-  if (profile?.limits === true && held !== "remote" && vramMb > profile.profile.maxVramMb) {
-    return { kind: "filtered", message: `${name} needs ${vramMb} MiB, and the profile ${profile.profile.name} (${profile.reason}) allows ${profile.profile.maxVramMb}`, remedy: "--profile none ignores profiles; IMAGEWORKS_DEPLOYMENT_PROFILE names another" };
-  }
-  return undefined;
+  return elsewhere(candidate, request.backend) ?? tooLarge(candidate, profile);
+}
+
+function elsewhere({ name, backend, backendType }: Candidate, wanted: string | undefined): Hurdle | undefined {
+  if (wanted === undefined || wanted === backend || wanted === backendType) return undefined;
+  return { kind: "filtered", message: `${name} is on ${backend ?? backendType}, not on ${wanted}`, remedy: "leave --backend out" };
+}
+
+function tooLarge({ name, vramMb = 0, held }: Candidate, chosen: ChosenProfile | undefined): Hurdle | undefined {
+  if (chosen?.limits !== true || held === "remote" || vramMb <= chosen.profile.maxVramMb) return undefined;
+  const { profile, reason } = chosen;
+  const message = `${name} needs ${vramMb} MiB, and the profile ${profile.name} (${reason}) allows ${profile.maxVramMb}`;
+  return { kind: "filtered", message, remedy: "--profile none ignores profiles; IMAGEWORKS_DEPLOYMENT_PROFILE names another" };
 }
 
 function lacking({ name, capabilities, contextLength, provenance }: Candidate, { requires, minContext = 0 }: RoleContract): Hurdle | undefined {
   const missing = requires.filter((capability) => capabilities[capability] !== true);
   if (missing.length > 0) {
     const undecided = missing.every((capability) => provenance[capability] === undefined);
-    const remedy = undecided ? `nothing says whether it can: holdfast probe-vision, or capabilities in its manifest, decides it` : "choose another model, or correct the capabilities in its manifest after making sure that they are true";
+    const remedy = undecided ? "nothing says whether it can: holdfast probe-vision, or capabilities in its manifest, decides it" : "choose another model, or correct the capabilities in its manifest after making sure that they are true";
     return { kind: "lacks-capability", message: `capability error: ${name} cannot do ${missing.join(", ")}`, remedy, missing };
   }
   if (contextLength === undefined || contextLength >= minContext) return undefined;

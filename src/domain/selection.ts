@@ -70,7 +70,7 @@ function isRole(name: string, { roles, candidates }: SelectionWorld): boolean {
 function selectFound(candidate: Candidate, by: FoundBy, request: SelectionRequest, world: SelectionWorld): Selection {
   const hurdle = hurdleOf(candidate, demandsOf(request, undefined, world.roles), request, world);
   if (hurdle !== undefined) return refusal(request.asked, hurdle, [{ name: candidate.name, outcome: "excluded", because: hurdle.message }]);
-  return chosen(candidate, request.asked, { by, warnings: deprecationWarning(candidate) }, [{ name: candidate.name, outcome: "chosen", because: `found by its ${by}` }], world);
+  return chosen(candidate, request.asked, { by, warnings: deprecationWarning(candidate), trail: [{ name: candidate.name, outcome: "chosen", because: `found by its ${by}` }] }, world);
 }
 
 function deprecationWarning({ name, deprecated }: Candidate): readonly string[] {
@@ -98,7 +98,7 @@ export function selectRole(roleName: string, request: SelectionRequest, world: S
     ...excluded,
   ];
   const passed = judged.slice(0, judged.indexOf(best)).flatMap(({ candidate, hurdle }) => (hurdle?.kind === "unreachable" || hurdle?.kind === "not-installed" ? [`passed over ${candidate.name}: ${hurdle.message}`] : []));
-  return chosen(winner, request.asked, { by: "role", role: roleName, warnings: [...deprecationWarning(winner), ...wish, ...passed] }, trail, world);
+  return chosen(winner, request.asked, { by: "role", role: roleName, warnings: [...deprecationWarning(winner), ...wish, ...passed], trail }, world);
 }
 
 function roleHurdle(candidate: Candidate, only: string | undefined, request: SelectionRequest): Hurdle | undefined {
@@ -139,8 +139,8 @@ function refusal(asked: string, { kind, message, remedy, missing }: Hurdle, trai
   return { state: "refused", asked, kind, message, ...(remedy === undefined ? {} : { remedy }), ...(missing === undefined ? {} : { missing }), trail };
 }
 
-function chosen(candidate: Candidate, asked: string, found: Pick<Selected, "by" | "role" | "warnings">, trail: readonly Judgement[], { backends }: SelectionWorld): Selected {
+function chosen(candidate: Candidate, asked: string, found: Pick<Selected, "by" | "role" | "warnings" | "trail">, { backends }: SelectionWorld): Selected {
   const sight = candidate.backend === undefined ? undefined : backends?.get(candidate.backend);
   const modelId = modelIdOn(candidate, found.by === "role" ? candidate.servedId : asked, sight) ?? candidate.servedId;
-  return { state: "selected", asked, ...found, candidate, endpoint: candidate.endpoint ?? "", modelId, trail };
+  return { state: "selected", asked, ...found, candidate, endpoint: candidate.endpoint ?? "", modelId };
 }

@@ -16,7 +16,7 @@ describe("samples", () => {
 
   it("S1.53 S3.67 keeps a rolling window of the latest fifty", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { maxLength: 120 }), (durations) => {
+      fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 45, maxLength: 120 }), (durations) => {
         const window = durations.map((durationMs) => sample({ durationMs })).reduce<readonly Sample[]>(addSample, []);
         expect(window.map((each) => each.durationMs)).toEqual(durations.slice(-sampleWindow));
         expect(summarizeSamples(window).samples).toBe(Math.min(durations.length, 50));

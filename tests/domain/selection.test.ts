@@ -171,6 +171,9 @@ describe("selecting by role", () => {
     if (quality === undefined || "unknown" in quality) throw new Error("no profile");
     const kinds = [candidate("a", { ...claim("r"), quantization: "q4_k_m" }), candidate("b", { ...claim("r"), quantization: "Q8_0" })];
     expect(pick(kinds, ask("r"), { profile: quality })).toBe("b by role");
+    const mixed = [candidate("small", { ...claim("r"), vramMb: 10, quantization: "Q8_0" }), candidate("suited", { ...claim("r"), vramMb: 20, quantization: "q4_k_m" })];
+    expect(pick(mixed, ask("r"), { profile })).toBe("small by role");
+    expect(pick([candidate("small", { ...claim("r"), vramMb: 10, quantization: "q4_k_m" }), candidate("suited", { ...claim("r"), vramMb: 20, quantization: "Q8_0" })], ask("r"), { profile: quality })).toBe("suited by role");
   });
 
   it("passes over what cannot be reached, and says so; with nobody left it names the closest", () => {

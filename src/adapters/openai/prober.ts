@@ -85,20 +85,21 @@ async function readStream(response: Response, start: number, clock: () => number
     if (part.text !== "") ttftMs ??= clock() - start;
     parts.push(part);
   }
-  const durationMs = clock() - start;
+  const base = { status: response.status, durationMs: clock() - start, streamed: true, ...(ttftMs === undefined ? {} : { ttftMs }) };
+  return { ...base, ...joinParts(parts) };
+}
+
+/** The usage comes with the last part, an error with any. */
+function joinParts(parts: readonly AnswerPart[]): AnswerPart & { readonly chunks: number } {
   const said = parts.filter((part) => part.text !== "");
-  const counted = parts.findLast((part) => part.completionTokens !== undefined);
-  const broken = parts.find((part) => part.error !== undefined);
+  const { promptTokens, completionTokens } = parts.findLast((part) => part.completionTokens !== undefined) ?? {};
+  const error = parts.find((part) => part.error !== undefined)?.error;
   return {
-    status: response.status,
     text: said.map((part) => part.text).join(""),
-    durationMs,
     chunks: said.length,
-    streamed: true,
-    ...(ttftMs === undefined ? {} : { ttftMs }),
-    ...(counted?.promptTokens === undefined ? {} : { promptTokens: counted.promptTokens }),
-    ...(counted?.completionTokens === undefined ? {} : { completionTokens: counted.completionTokens }),
-    ...(broken?.error === undefined ? {} : { error: broken.error }),
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(completionTokens === undefined ? {} : { completionTokens }),
+    ...(error === undefined ? {} : { error }),
   };
 }
 

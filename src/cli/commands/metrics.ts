@@ -32,7 +32,7 @@ function entryNamed(entries: readonly RegistryEntry[], name: string): RegistryEn
   const found = findEntry(entries, name);
   if (found.state === "found") return found.entry;
   const absence = describeAbsence(entries, name, { showDeprecated: true, includeTesting: true });
-  throw failed("not-found", absence?.message ?? `no model called ${JSON.stringify(name)} is in the registry`, { ...(absence === undefined ? {} : { remedy: absence.remedy }) });
+  throw failed("not-found", absence?.message ?? `no model called ${JSON.stringify(name)} is in the registry`, absence === undefined ? {} : { remedy: absence.remedy });
 }
 
 function jsonOf({ name, hash, aggregate_sha256, locked, performance }: MetricsRow): object {

@@ -26,12 +26,15 @@ export async function runProbe(session: Session, options: ProbeOptions, name: st
   for (const warning of selected.warnings) session.say(`warning: ${plainText(warning)}\n`);
   const { createProbeParts } = await import("../../wiring/probe.ts");
   const parts = { host, ...(await createProbeParts()) };
-  const proxy = options.proxy ?? process.env["HOLDFAST_PROBE_PROXY"];
-  const order: ProbeOrder = { selected, ...(await prepare(selected, host)), maxTokens: options.maxTokens ?? 64, timeout: (options.timeout ?? 60) * 1000, ...(proxy === undefined || proxy === "" ? {} : { proxy }) };
+  const order: ProbeOrder = { selected, ...(await prepare(selected, host)), ...limitsOf(options) };
   const result = await probe(parts, order, session.signal);
   if (!(await publishProbe(host, project, session.signal))) session.say("note: another instance is at work; its next pass writes the result into the registry\n");
   writeOutputs(outputs, { text: () => resultText(result, session), json: () => jsonAnswer("ProbeResult", jsonOf(result)) });
   return result.ok ? exitCodes.done : exitCodes.unexpected;
+}
+
+function limitsOf({ proxy = process.env["HOLDFAST_PROBE_PROXY"], maxTokens = 64, timeout = 60 }: ProbeOptions): Pick<ProbeOrder, "maxTokens" | "timeout" | "proxy"> {
+  return { maxTokens, timeout: timeout * 1000, ...(proxy === undefined || proxy === "" ? {} : { proxy }) };
 }
 
 /** The members of the ImageWorks probe first, those of the first prompt among them. */
