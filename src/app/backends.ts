@@ -16,14 +16,21 @@ export interface BackendCheck {
 export const checkTimeout: Milliseconds = 3_000;
 
 /** Asks every backend at once; one that does not answer in time is unknown and holds up no other. */
-export async function checkBackends(backends: readonly Backend[], readers: readonly ServingReader[], timeout: Milliseconds, signal: AbortSignal): Promise<readonly BackendCheck[]> {
+export async function checkBackends(
+  backends: readonly Backend[],
+  readers: readonly ServingReader[],
+  timeout: Milliseconds,
+  signal: AbortSignal,
+): Promise<readonly BackendCheck[]> {
   const late = AbortSignal.timeout(timeout);
   const either = AbortSignal.any([signal, late]);
-  const checks = backends.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name)).map(async (backend): Promise<BackendCheck> => {
-    const { name } = backend.metadata;
-    const reader = readers.find((candidate) => candidate.backend === name);
-    return reader === undefined ? { backend } : { backend, observation: await observed(reader, { timeout, late, signal: either }) };
-  });
+  const checks = backends
+    .toSorted((a, b) => compareText(a.metadata.name, b.metadata.name))
+    .map(async (backend): Promise<BackendCheck> => {
+      const { name } = backend.metadata;
+      const reader = readers.find((candidate) => candidate.backend === name);
+      return reader === undefined ? { backend } : { backend, observation: await observed(reader, { timeout, late, signal: either }) };
+    });
   const results = await Promise.all(checks);
   signal.throwIfAborted();
   return results;
@@ -46,7 +53,11 @@ async function observed(reader: ServingReader, { timeout, late, signal }: Patien
 
 /** What selection needs to know of the backends that were looked at. */
 export function sightsOf(checks: readonly BackendCheck[]): ReadonlyMap<string, BackendSight> {
-  return new Map(checks.flatMap(({ backend, observation }) => (observation === undefined ? [] : [[backend.metadata.name, sightOf(backend, observation)] as const])));
+  return new Map(
+    checks.flatMap(({ backend, observation }) =>
+      observation === undefined ? [] : [[backend.metadata.name, sightOf(backend, observation)] as const],
+    ),
+  );
 }
 
 function sightOf(backend: Backend, observation: ServingObservation): BackendSight {
@@ -57,7 +68,9 @@ function sightOf(backend: Backend, observation: ServingObservation): BackendSigh
     case "unknown":
       return { ...base, state: "down", reason: observation.failure.message };
     case "serving":
-      return observation.healthy ? { ...base, state: "up", ids: new Set(observation.models.map(({ id }) => liveKey(backend.type, id))) } : { ...base, state: "down", reason: "it is loading or unhealthy" };
+      return observation.healthy
+        ? { ...base, state: "up", ids: new Set(observation.models.map(({ id }) => liveKey(backend.type, id))) }
+        : { ...base, state: "down", reason: "it is loading or unhealthy" };
   }
 }
 
@@ -90,11 +103,23 @@ export function backendRows(checks: readonly BackendCheck[]): Readonly<Record<st
 
 function rowOf({ backend, observation }: BackendCheck): BackendRow {
   const { active } = backend;
-  const base = { name: backend.metadata.name, provider: backend.type, url: backend.url ?? null, active: active === undefined ? null : active.kind === "none" ? "none" : active.name };
+  const base = {
+    name: backend.metadata.name,
+    provider: backend.type,
+    url: backend.url ?? null,
+    active: active === undefined ? null : active.kind === "none" ? "none" : active.name,
+  };
   const nothing = { version: null, models: [] };
   if (observation === undefined) return { ...base, ...nothing, available: null, state: "no address", detail: "read from disk only" };
   if (observation.state === "down") return { ...base, ...nothing, available: false, state: "down", detail: "connections are refused" };
   if (observation.state === "unknown") return { ...base, ...nothing, available: null, state: "unknown", detail: observation.failure.message };
   const { healthy, models, version } = observation;
-  return { ...base, available: healthy, state: healthy ? "available" : "loading", detail: healthy ? "" : "it answers and is not ready", version: version ?? null, models: models.map(({ id }) => id).toSorted(compareText) };
+  return {
+    ...base,
+    available: healthy,
+    state: healthy ? "available" : "loading",
+    detail: healthy ? "" : "it answers and is not ready",
+    version: version ?? null,
+    models: models.map(({ id }) => id).toSorted(compareText),
+  };
 }

@@ -17,10 +17,12 @@ const kind = "probe";
 /** What is remembered of the probes of these models; records that cannot be read count as none. */
 export async function readProbes(state: StateStore, names: readonly string[]): Promise<ReadonlyMap<string, ProbeRecord>> {
   const texts = await state.remembered(kind, names);
-  return new Map([...texts].flatMap(([name, text]) => {
-    const record = decodeRecord(text);
-    return record === undefined ? [] : [[name, record] as const];
-  }));
+  return new Map(
+    [...texts].flatMap(([name, text]) => {
+      const record = decodeRecord(text);
+      return record === undefined ? [] : [[name, record] as const];
+    }),
+  );
 }
 
 /** Adds samples, and the result of a vision probe when there is one, to what is remembered of a model. */
@@ -36,7 +38,9 @@ export async function rememberProbe(state: StateStore, name: string, samples: re
 export async function readHistory(state: StateStore, names: readonly string[]): Promise<ModelHistory> {
   const records = await readProbes(state, names);
   const probed = [...records].flatMap(([name, { vision }]) => (vision === undefined ? [] : [[name, vision] as const]));
-  const sampled = [...records].flatMap(([name, { samples }]) => (samples.length === 0 ? [] : [[name, registryPerformance(summarizeSamples(samples))] as const]));
+  const sampled = [...records].flatMap(([name, { samples }]) =>
+    samples.length === 0 ? [] : [[name, registryPerformance(summarizeSamples(samples))] as const],
+  );
   return { visionProbes: Object.fromEntries(probed), performance: Object.fromEntries(sampled) };
 }
 
@@ -62,7 +66,10 @@ export interface MetricsRow {
 
 /** Hashes, locks and measurements of registry entries; what is remembered goes before what the file says. */
 export async function metricsOf(entries: readonly RegistryEntry[], state: StateStore): Promise<readonly MetricsRow[]> {
-  const { performance } = await readHistory(state, entries.map((entry) => entry.name));
+  const { performance } = await readHistory(
+    state,
+    entries.map((entry) => entry.name),
+  );
   return entries.map((entry) => ({
     name: entry.name,
     hash: entry.artifacts.aggregate_sha256.slice(0, 12),
@@ -82,7 +89,9 @@ function decodeRecord(text: string): ProbeRecord | undefined {
 function isSample(value: unknown): value is Sample {
   if (!isRecord(value)) return false;
   const { at, kind: what, ttftMs, durationMs, promptTokens, tokens, chunks, streamed } = value;
-  const numbers = [durationMs, tokens, chunks].every((each) => typeof each === "number") && [ttftMs, promptTokens].every((each) => each === undefined || typeof each === "number");
+  const numbers =
+    [durationMs, tokens, chunks].every((each) => typeof each === "number") &&
+    [ttftMs, promptTokens].every((each) => each === undefined || typeof each === "number");
   return numbers && typeof at === "string" && (what === "vision" || what === "text") && typeof streamed === "boolean";
 }
 

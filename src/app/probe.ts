@@ -80,11 +80,26 @@ export async function probe(parts: ProbeParts, order: ProbeOrder, signal: AbortS
   await rememberProbe(host.state, candidate.name, samples, kind === "vision" ? visionRecord(results, timestamp) : undefined);
   if (samples.length > 0) await rememberUse(host, [candidate]);
   const metrics = samples.flatMap((sample) => metricsOfSample(sample, tags));
-  return { model: candidate.name, endpoint: tags.base_url, model_id: target.model, kind, timestamp, media_type: image?.mediaType ?? null, ok, results, metrics };
+  return {
+    model: candidate.name,
+    endpoint: tags.base_url,
+    model_id: target.model,
+    kind,
+    timestamp,
+    media_type: image?.mediaType ?? null,
+    ok,
+    results,
+    metrics,
+  };
 }
 
 /** One prompt after the other, so that they do not slow each other down. */
-async function askAll({ host, prober }: ProbeParts, { prompts, maxTokens, timeout }: ProbeOrder, { kind, target, image }: Asked, signal: AbortSignal): Promise<readonly { readonly result: PromptResult; readonly sample: Sample }[]> {
+async function askAll(
+  { host, prober }: ProbeParts,
+  { prompts, maxTokens, timeout }: ProbeOrder,
+  { kind, target, image }: Asked,
+  signal: AbortSignal,
+): Promise<readonly { readonly result: PromptResult; readonly sample: Sample }[]> {
   const answers: { readonly result: PromptResult; readonly sample: Sample }[] = [];
   for (const prompt of prompts) {
     const answer = await prober.ask({ ...target, prompt, ...(image === undefined ? {} : { image }), maxTokens, timeout }, signal);
@@ -124,7 +139,10 @@ function resultOf(prompt: string, answer: ProbeAnswer, sample: Sample): PromptRe
   };
 }
 
-/** What registry entries keep of a vision probe (requirements 2.1). A refusal may be about the picture, the server or the day: only answers say something about the model. */
+/**
+ * What registry entries keep of a vision probe (requirements 2.1). A refusal may be about the picture, the server or the day: only answers say
+ * something about the model.
+ */
 function visionRecord(results: readonly PromptResult[], timestamp: Instant): JsonObject | undefined {
   if (!results.every((result) => result.status_code === 200)) return undefined;
   const latency = results.reduce((sum, result) => sum + result.latency_ms, 0) / results.length;
@@ -147,7 +165,8 @@ export async function readPrompts(host: Host): Promise<readonly string[]> {
   const text = await host.outputs.read(path);
   if (text === undefined) return [defaultVisionPrompt];
   const prompts = promptsIn(parsed(text));
-  if (prompts.length === 0) throw failed("invalid-input", `${path} holds no prompts`, { remedy: 'write a JSON array of texts, or {"prompts": [...]}' });
+  if (prompts.length === 0)
+    throw failed("invalid-input", `${path} holds no prompts`, { remedy: 'write a JSON array of texts, or {"prompts": [...]}' });
   return prompts.slice(0, 16);
 }
 
@@ -181,7 +200,11 @@ export async function publishProbe(host: Host, project: Extract<Project, { state
     const connections = await host.connect(desired, "server", { memory, lock: project.lock });
     const observed = await observe({ ...connections, serving: [] }, { level: "stat" }, host.clock, signal);
     const files = await projectFiles(host, { project: { ...project, desired }, observed, memory });
-    const texts = [[registryFiles.curated, files.curated], [registryFiles.discovered, files.discovered], [registryFiles.merged, files.merged]] as const;
+    const texts = [
+      [registryFiles.curated, files.curated],
+      [registryFiles.discovered, files.discovered],
+      [registryFiles.merged, files.merged],
+    ] as const;
     for (const [name, text] of texts) if (text !== undefined) await host.outputs.write(join(host.paths.registry, name), text);
     return true;
   } finally {

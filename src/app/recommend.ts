@@ -16,11 +16,22 @@ export interface Recommendation {
 }
 
 /** The purposes of spec 068 under the spellings in use. */
-const purposes: Readonly<Record<string, ModelRole>> = { general: "general", coding: "coding", code: "coding", fast: "fast", "tool-use": "tool-use", tooluse: "tool-use", tools: "tool-use", vision: "vision" };
+const purposes: Readonly<Record<string, ModelRole>> = {
+  general: "general",
+  coding: "coding",
+  code: "coding",
+  fast: "fast",
+  "tool-use": "tool-use",
+  tooluse: "tool-use",
+  tools: "tool-use",
+  vision: "vision",
+};
 
 /** Recommends by a role that somebody declared or claims, else by a purpose of spec 068: the most recently used model that is here and fits. */
 export function recommendFor(view: SelectionView, role: string, request: Omit<SelectionRequest, "asked">): Recommendation {
-  const claimed = view.roles.some(({ metadata }) => metadata.name === role) || view.candidates.some((candidate) => candidate.roles.some((claim) => claim.role === role));
+  const claimed =
+    view.roles.some(({ metadata }) => metadata.name === role) ||
+    view.candidates.some((candidate) => candidate.roles.some((claim) => claim.role === role));
   const purpose = purposes[role.toLowerCase()];
   if (!claimed && purpose !== undefined) return byPurpose(view, role, purpose, request);
   const answer = selectFrom(view, { ...request, asked: `role/${role}` });
@@ -35,14 +46,23 @@ function byPurpose(view: SelectionView, role: string, purpose: ModelRole, reques
   // Observed facts go before the table, so the table has had its say in the suggestions already.
   const best = recommend([], suggestions, purpose);
   if (best === undefined) return { role, because: `no model on this machine fits ${role}` };
-  return { role, name: best.name, because: best.lastUsed === undefined ? "the first by name that fits; none was used yet" : `used last at ${best.lastUsed}` };
+  return {
+    role,
+    name: best.name,
+    because: best.lastUsed === undefined ? "the first by name that fits; none was used yet" : `used last at ${best.lastUsed}`,
+  };
 }
 
 function suggestionOf(candidate: Candidate, entry: RegistryEntry | undefined, observed: ObservedState): Suggestion {
   const holding = entry === undefined ? undefined : holdingOf(entry, observed);
   const loaded = holding?.loaded !== undefined;
   const lastUsed = loaded ? observed.at : candidate.lastUsed;
-  return { name: candidate.name, state: stateOf(candidate, loaded), capabilities: abilitiesOf(candidate), ...(lastUsed === undefined ? {} : { lastUsed }) };
+  return {
+    name: candidate.name,
+    state: stateOf(candidate, loaded),
+    capabilities: abilitiesOf(candidate),
+    ...(lastUsed === undefined ? {} : { lastUsed }),
+  };
 }
 
 function stateOf({ held }: Candidate, loaded: boolean): Suggestion["state"] {

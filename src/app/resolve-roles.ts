@@ -24,7 +24,13 @@ export function resolveRoles(view: SelectionView, roles: readonly string[], requ
       event_type: "role_resolution",
       timestamp: at,
       roles: Object.fromEntries(answers.map(({ role, answer }) => [role, answer.state === "selected" ? answer.candidate.name : null])),
-      ...Object.fromEntries(resolved.flatMap(({ role, candidate, modelId }) => [[`${role}_role`, role], [`${role}_model`, candidate.name], [`${role}_model_id`, modelId]])),
+      ...Object.fromEntries(
+        resolved.flatMap(({ role, candidate, modelId }) => [
+          [`${role}_role`, role],
+          [`${role}_model`, candidate.name],
+          [`${role}_model_id`, modelId],
+        ]),
+      ),
     },
   };
 }

@@ -32,14 +32,26 @@ export interface SelectionLook {
 }
 
 /** Looks at stores and backends, all at once and no longer than the timeout, and says what can be selected. Writes nothing. */
-export async function readSelection(host: Host, project: Extract<Project, { state: "valid" }>, look: SelectionLook, signal: AbortSignal): Promise<SelectionView> {
+export async function readSelection(
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  look: SelectionLook,
+  signal: AbortSignal,
+): Promise<SelectionView> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
   const { readers } = await host.connect(desired, "server", { memory, lock: project.lock });
   const late = AbortSignal.any([signal, AbortSignal.timeout(look.timeout)]);
   const [stores, checks] = await Promise.all([
     Promise.all(readers.map((reader) => observeInTime(reader, late))),
-    look.checkers === undefined ? [] : checkBackends(desired.backends.filter((backend) => backend.type !== "ollama"), look.checkers, look.timeout, signal),
+    look.checkers === undefined
+      ? []
+      : checkBackends(
+          desired.backends.filter((backend) => backend.type !== "ollama"),
+          look.checkers,
+          look.timeout,
+          signal,
+        ),
   ]);
   signal.throwIfAborted();
   const observed: ObservedState = { at: host.clock.now(), level: "presence", stores, serving: [] };
@@ -84,7 +96,9 @@ export function selectFrom(view: SelectionView, request: SelectionRequest): Sele
 
 function explained(refused: Refused, { entries, candidates }: SelectionView): Refused {
   const absence = findCandidate(candidates, refused.asked).state === "absent" ? describeAbsence(entries, refused.asked) : undefined;
-  return absence === undefined ? refused : { ...refused, message: absence.kind === "absent" ? refused.message : absence.message, remedy: absence.remedy };
+  return absence === undefined
+    ? refused
+    : { ...refused, message: absence.kind === "absent" ? refused.message : absence.message, remedy: absence.remedy };
 }
 
 /** Keeps the time at which models were used, for recommendations. */

@@ -55,7 +55,11 @@ function statedBy(entry: RegistryEntry): Omit<Candidate, "provenance"> {
 }
 
 /** The declared backend: by the manifest, else by the store, else the one at the same address. */
-function placeOf(entry: RegistryEntry, model: Model | undefined, { desired, endpoints }: { readonly desired: DesiredState; readonly endpoints: ReadonlyMap<string, string> }): Pick<Candidate, "backend" | "endpoint"> {
+function placeOf(
+  entry: RegistryEntry,
+  model: Model | undefined,
+  { desired, endpoints }: { readonly desired: DesiredState; readonly endpoints: ReadonlyMap<string, string> },
+): Pick<Candidate, "backend" | "endpoint"> {
   const endpoint = endpointUrl(entry);
   const store = ownRecordOf(entry)?.store;
   const declared = backendOf({ ...(model === undefined ? {} : { model }), ...(store === undefined ? {} : { store }) }, desired.backends);
@@ -98,10 +102,16 @@ interface OwnFacts {
 
 function ownFacts({ metadata }: RegistryEntry): OwnFacts {
   const record = objectIn(metadata, "reconciler");
-  const provenance = Object.entries(objectIn(record, "provenance")).flatMap(([name, from]) => (typeof from === "string" ? [[name, from] as const] : []));
+  const provenance = Object.entries(objectIn(record, "provenance")).flatMap(([name, from]) =>
+    typeof from === "string" ? [[name, from] as const] : [],
+  );
   const contextLength = numberOf(objectIn(record, "facts")["context_length"]) ?? numberOf(metadata["ollama_context_length"]);
   const reason = objectIn(record, "deprecation")["reason"];
-  return { provenance: Object.fromEntries(provenance), ...(contextLength === undefined ? {} : { contextLength }), deprecation: typeof reason === "string" ? { reason } : {} };
+  return {
+    provenance: Object.fromEntries(provenance),
+    ...(contextLength === undefined ? {} : { contextLength }),
+    deprecation: typeof reason === "string" ? { reason } : {},
+  };
 }
 
 function objectIn(parent: JsonObject, key: string): JsonObject {

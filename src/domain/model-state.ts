@@ -79,7 +79,8 @@ export function afterSight(record: ModelStatusRecord, sight: Sight, at: Instant)
   }
   const { holding } = sight;
   const sizeBytes = holding.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);
-  if (holding.loaded !== undefined) return { ...record, sizeBytes, now: { state: "loaded", ...loadedOf(holding, holding.loaded) }, lastUsed: latest(record.lastUsed, at) };
+  if (holding.loaded !== undefined)
+    return { ...record, sizeBytes, now: { state: "loaded", ...loadedOf(holding, holding.loaded) }, lastUsed: latest(record.lastUsed, at) };
   // A model that is pulled again stays listed with its earlier content until the new one is complete.
   const busy = record.now.state === "loading" || (record.now.state === "pulling" && record.sizeBytes !== undefined);
   return { ...record, sizeBytes, now: busy ? record.now : { state: "available" } };
@@ -108,10 +109,19 @@ export function sightOf(observation: Observation | undefined, find: (holdings: r
 }
 
 /** Says for people what a model is doing, for example `loaded, 5.2 GB VRAM, for 4m`. The two formatters turn bytes and times into text. */
-export function describeState(state: ModelState, now: Instant, format: { readonly bytes: (bytes: number) => string; readonly duration: (ms: Milliseconds) => string }): string {
+export function describeState(
+  state: ModelState,
+  now: Instant,
+  format: { readonly bytes: (bytes: number) => string; readonly duration: (ms: Milliseconds) => string },
+): string {
   if (state.state === "error") return `error while ${state.during}: ${state.reason}`;
   if (state.state !== "loaded") return state.state;
   const left = state.expiresAt === undefined ? undefined : Date.parse(state.expiresAt) - Date.parse(now);
-  const parts = ["loaded", `${format.bytes(state.sizeVram)} VRAM`, ...(left === undefined || Number.isNaN(left) ? [] : [left > 0 ? `for ${format.duration(left)}` : "expiring"]), ...(state.stale ? ["runs an older content"] : [])];
+  const parts = [
+    "loaded",
+    `${format.bytes(state.sizeVram)} VRAM`,
+    ...(left === undefined || Number.isNaN(left) ? [] : [left > 0 ? `for ${format.duration(left)}` : "expiring"]),
+    ...(state.stale ? ["runs an older content"] : []),
+  ];
   return parts.join(", ");
 }

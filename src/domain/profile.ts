@@ -44,16 +44,25 @@ export function chooseProfile(input: ProfileInput): ChosenProfile | { readonly u
   if (option === "none") return undefined;
   if (option !== undefined) {
     const profile = profileNamed(option);
-    return profile === undefined ? { unknown: option, known: profiles.map(({ name }) => name) } : { profile, from: "option", reason: "asked for", limits: true };
+    return profile === undefined
+      ? { unknown: option, known: profiles.map(({ name }) => name) }
+      : { profile, from: "option", reason: "asked for", limits: true };
   }
   const named = environment === undefined ? undefined : profileNamed(environment.trim());
   if (named !== undefined) return { profile: named, from: "environment", reason: "IMAGEWORKS_DEPLOYMENT_PROFILE", limits: true };
   const found = byGpus(input.gpus ?? []);
   const profile = profileNamed(found.name) ?? development;
-  return found.seen ? { profile, from: "gpu", reason: found.reason, limits: true } : { profile, from: "default", reason: found.reason, limits: false };
+  return found.seen
+    ? { profile, from: "gpu", reason: found.reason, limits: true }
+    : { profile, from: "default", reason: found.reason, limits: false };
 }
 
-const development: Profile = profiles.find(({ name }) => name === "development") ?? { name: "development", maxVramMb: 10_000, preferredQuantizations: [], bias: "vram_efficient" };
+const development: Profile = profiles.find(({ name }) => name === "development") ?? {
+  name: "development",
+  maxVramMb: 10_000,
+  preferredQuantizations: [],
+  bias: "vram_efficient",
+};
 
 function profileNamed(name: string): Profile | undefined {
   return profiles.find((profile) => profile.name === name);

@@ -43,7 +43,9 @@ const guesses: ReadonlySet<Provenance> = new Set(["known-model", "name"]);
 /** The certain facts of a declared model. */
 export function certainFacts(assessment: Assessment): CertainFacts {
   const facts = assessment.state === "held" ? assessment.holding.facts : undefined;
-  const observed = Object.entries(facts?.capabilities ?? {}).flatMap(([name, { value, from }]) => (guesses.has(from) ? [] : [[canonicalCapability(name), value] as const]));
+  const observed = Object.entries(facts?.capabilities ?? {}).flatMap(([name, { value, from }]) =>
+    guesses.has(from) ? [] : [[canonicalCapability(name), value] as const],
+  );
   const stated = Object.entries(assessment.model.capabilities).map(([name, value]) => [canonicalCapability(name), value] as const);
   return { capabilities: new Map([...observed, ...stated]), ...(facts?.contextLength === undefined ? {} : { contextLength: facts.contextLength }) };
 }
@@ -54,7 +56,10 @@ export function fitContract(contract: RoleContract, facts: CertainFacts): Fit {
   const { minContext = 0 } = contract;
   const short = facts.contextLength !== undefined && facts.contextLength < minContext;
   if (lacks.length > 0 || short) {
-    const reasons = [...(lacks.length > 0 ? [`cannot do ${lacks.join(", ")}`] : []), ...(short ? [`has a context of ${facts.contextLength} tokens, not ${minContext}`] : [])];
+    const reasons = [
+      ...(lacks.length > 0 ? [`cannot do ${lacks.join(", ")}`] : []),
+      ...(short ? [`has a context of ${facts.contextLength} tokens, not ${minContext}`] : []),
+    ];
     return { state: "unfit", lacks, reason: reasons.join(" and ") };
   }
   const unknown = contract.requires.filter((name) => !facts.capabilities.has(name));
@@ -73,16 +78,24 @@ type Subject = Pick<PlanInput, "desired">;
 
 /** Blocks for every role that nobody fills, or that names a model which is certain not to meet its contract. */
 export function planRoles(assessments: readonly Assessment[], input: Subject): PlanPart {
-  return join(breachesOf(assessments, input).map(({ role, message, remedy }) => block({ object: `role/${role.metadata.name}`, cause: "role", reason: message, remedy, location: role.metadata.location })));
+  return join(
+    breachesOf(assessments, input).map(({ role, message, remedy }) =>
+      block({ object: `role/${role.metadata.name}`, cause: "role", reason: message, remedy, location: role.metadata.location }),
+    ),
+  );
 }
 
 /** The drift of class `role`: broken contracts, and models that claim a role they are certain not to fill. */
 export function roleFindings(assessments: readonly Assessment[], input: Subject): readonly Omit<Drift, "id" | "level" | "response">[] {
-  const broken = breachesOf(assessments, input).map(({ role, message }) => ({ object: `role/${role.metadata.name}`, class: "role", message, location: role.metadata.location }) as const);
+  const broken = breachesOf(assessments, input).map(
+    ({ role, message }) => ({ object: `role/${role.metadata.name}`, class: "role", message, location: role.metadata.location }) as const,
+  );
   const claims = assessments.flatMap((assessment) => {
     const reason = unfitReason(assessment, input);
     const { metadata } = assessment.model;
-    return reason === undefined ? [] : [{ object: `model/${metadata.name}`, class: "role", message: `${metadata.name} ${reason}`, location: metadata.location } as const];
+    return reason === undefined
+      ? []
+      : [{ object: `model/${metadata.name}`, class: "role", message: `${metadata.name} ${reason}`, location: metadata.location } as const];
   });
   return [...broken, ...claims];
 }
@@ -101,7 +114,13 @@ function unfitReason(assessment: Assessment, { desired }: Subject): string | und
   if (assessment.model.lifecycle.state === "deprecated") return undefined;
   const facts = certainFacts(assessment);
   const reasons = assessment.model.roles.flatMap((claim) => {
-    const fit = fitContract(contractOf(claim.role, desired.roles.find((role) => role.metadata.name === claim.role)), facts);
+    const fit = fitContract(
+      contractOf(
+        claim.role,
+        desired.roles.find((role) => role.metadata.name === claim.role),
+      ),
+      facts,
+    );
     return fit.state === "unfit" ? [`claims the role ${claim.role} and ${fit.reason}`] : [];
   });
   return reasons.length === 0 ? undefined : reasons.join("; ");

@@ -36,7 +36,13 @@ export interface Candidate {
 
 /** What a look at one backend found. */
 export type BackendSight =
-  | { readonly name: string; readonly type: string; readonly url: string; readonly state: "up"; /** As `liveKey` makes them. */ readonly ids: ReadonlySet<string> }
+  | {
+      readonly name: string;
+      readonly type: string;
+      readonly url: string;
+      readonly state: "up";
+      /** As `liveKey` makes them. */ readonly ids: ReadonlySet<string>;
+    }
   | { readonly name: string; readonly type: string; readonly url: string; readonly state: "down"; readonly reason: string };
 
 /** Equal for ids that mean the same model to a backend: Ollama adds defaults and ignores case. */
@@ -51,12 +57,19 @@ export type FoundBy = "name" | "served-id" | "alias" | "earlier-name";
 
 const ways: readonly { readonly by: FoundBy; readonly fits: (candidate: Candidate, name: string, key: string) => boolean }[] = [
   { by: "name", fits: (candidate, name) => candidate.name === name },
-  { by: "served-id", fits: (candidate, name, key) => candidate.servedId === name || (candidate.backendType === "ollama" && liveKey("ollama", candidate.servedId) === key) },
+  {
+    by: "served-id",
+    fits: (candidate, name, key) =>
+      candidate.servedId === name || (candidate.backendType === "ollama" && liveKey("ollama", candidate.servedId) === key),
+  },
   { by: "alias", fits: (candidate, name) => candidate.aliases.includes(name) },
   { by: "earlier-name", fits: (candidate, name) => candidate.earlierNames.includes(name) },
 ];
 
-export type Lookup = { readonly state: "found"; readonly candidate: Candidate; readonly by: FoundBy } | { readonly state: "ambiguous"; readonly names: readonly string[] } | { readonly state: "absent" };
+export type Lookup =
+  | { readonly state: "found"; readonly candidate: Candidate; readonly by: FoundBy }
+  | { readonly state: "ambiguous"; readonly names: readonly string[] }
+  | { readonly state: "absent" };
 
 /** Finds a model by its name, else by what its backend calls it, else by an alias, else by a name from before; of several, those in use go first. */
 export function findCandidate(candidates: readonly Candidate[], name: string): Lookup {
@@ -66,7 +79,9 @@ export function findCandidate(candidates: readonly Candidate[], name: string): L
     const active = fitting.filter((candidate) => candidate.deprecated === undefined);
     const [candidate, ...others] = active.length > 0 ? active : fitting;
     if (candidate === undefined) continue;
-    return others.length === 0 ? { state: "found", candidate, by } : { state: "ambiguous", names: [candidate, ...others].map((each) => each.name).toSorted() };
+    return others.length === 0
+      ? { state: "found", candidate, by }
+      : { state: "ambiguous", names: [candidate, ...others].map((each) => each.name).toSorted() };
   }
   return { state: "absent" };
 }

@@ -16,7 +16,7 @@ export interface RoleOrder {
   why(winner: Candidate, loser: Candidate): string;
 }
 
-/** Preferred by the request, then by the role, then by priority, then what suits the profile, then by name (requirements 4.1 K17); the role's fallback last. */
+/** Preferred by the request, by the role, then priority, the profile, and the name (requirements 4.1 K17); the role's fallback last. */
 export function roleOrder(roleName: string, role: Role | undefined, request: SelectionRequest, world: SelectionWorld): RoleOrder {
   const rules = [...statedRules(roleName, role, request), ...profileRules(world)];
   return {
@@ -27,7 +27,9 @@ export function roleOrder(roleName: string, role: Role | undefined, request: Sel
       }
       return compareText(a.name, b.name);
     },
-    why: (winner, loser) => rules.find(({ rank }) => rank(winner) !== rank(loser))?.loses(loser, winner) ?? `it is equal in everything, and its name comes after ${winner.name}`,
+    why: (winner, loser) =>
+      rules.find(({ rank }) => rank(winner) !== rank(loser))?.loses(loser, winner) ??
+      `it is equal in everything, and its name comes after ${winner.name}`,
   };
 }
 
@@ -37,9 +39,18 @@ function statedRules(roleName: string, role: Role | undefined, { prefer, priorit
   const claimed = (candidate: Candidate): number => candidate.roles.find((claim) => claim.role === roleName)?.priority ?? 0;
   return [
     { rank: (candidate) => (prefer !== undefined && isCalled(candidate, prefer) ? 0 : 1), loses: (_loser, winner) => `${winner.name} was asked for` },
-    { rank: (candidate) => (candidate.name === role?.fallback && !list.includes(candidate.name) ? 1 : 0), loses: () => "it is only the fallback of the role" },
-    { rank: (candidate) => (list.includes(candidate.name) ? list.indexOf(candidate.name) : list.length), loses: (_loser, winner) => `the role prefers ${winner.name}` },
-    { rank: (candidate) => direction * claimed(candidate), loses: (loser, winner) => `its priority is ${claimed(loser)}, that of ${winner.name} is ${claimed(winner)}` },
+    {
+      rank: (candidate) => (candidate.name === role?.fallback && !list.includes(candidate.name) ? 1 : 0),
+      loses: () => "it is only the fallback of the role",
+    },
+    {
+      rank: (candidate) => (list.includes(candidate.name) ? list.indexOf(candidate.name) : list.length),
+      loses: (_loser, winner) => `the role prefers ${winner.name}`,
+    },
+    {
+      rank: (candidate) => direction * claimed(candidate),
+      loses: (loser, winner) => `its priority is ${claimed(loser)}, that of ${winner.name} is ${claimed(winner)}`,
+    },
   ];
 }
 
@@ -51,7 +62,11 @@ function profileRules({ profile }: SelectionWorld): readonly Rule[] {
     return at < 0 ? wanted.length : at;
   };
   const size = ({ vramMb }: Candidate): number => vramMb ?? Number.MAX_SAFE_INTEGER;
-  const quantRule: Rule = { rank: quantRank, loses: (loser, winner) => `the profile ${name} prefers ${winner.quantization ?? "the other quantization"} to ${loser.quantization ?? "an unknown quantization"}` };
+  const quantRule: Rule = {
+    rank: quantRank,
+    loses: (loser, winner) =>
+      `the profile ${name} prefers ${winner.quantization ?? "the other quantization"} to ${loser.quantization ?? "an unknown quantization"}`,
+  };
   const sizeRule: Rule = { rank: size, loses: (_loser, winner) => `${winner.name} needs less memory` };
   return bias === "vram_efficient" ? [sizeRule, quantRule] : [quantRule, sizeRule];
 }

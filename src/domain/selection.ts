@@ -46,11 +46,25 @@ export function select(request: SelectionRequest, world: SelectionWorld): Select
   const found = findCandidate(world.candidates, name);
   if (found.state === "found") return selectFound(found.candidate, found.by, { ...request, asked: name }, world);
   if (found.state === "ambiguous") {
-    return { state: "refused", asked, kind: "ambiguous", message: `${JSON.stringify(name)} could mean ${found.names.join(" or ")}`, remedy: "use one of these names", trail: [] };
+    return {
+      state: "refused",
+      asked,
+      kind: "ambiguous",
+      message: `${JSON.stringify(name)} could mean ${found.names.join(" or ")}`,
+      remedy: "use one of these names",
+      trail: [],
+    };
   }
   const path = name === asked ? rolePath(asked, world) : undefined;
   if (path !== undefined) return selectRole(path.role, path.model === undefined ? request : { ...request, prefer: path.model }, world, path.model);
-  return { state: "refused", asked, kind: "absent", message: `no model and no role is called ${JSON.stringify(name)}`, remedy: "holdfast list shows what there is", trail: [] };
+  return {
+    state: "refused",
+    asked,
+    kind: "absent",
+    message: `no model and no role is called ${JSON.stringify(name)}`,
+    remedy: "holdfast list shows what there is",
+    trail: [],
+  };
 }
 
 /** `ROLE`, `ROLE/default`, or `ROLE/MODEL` for one model that must fill the role. */
@@ -70,7 +84,12 @@ function isRole(name: string, { roles, candidates }: SelectionWorld): boolean {
 function selectFound(candidate: Candidate, by: FoundBy, request: SelectionRequest, world: SelectionWorld): Selection {
   const hurdle = hurdleOf(candidate, demandsOf(request, undefined, world.roles), request, world);
   if (hurdle !== undefined) return refusal(request.asked, hurdle, [{ name: candidate.name, outcome: "excluded", because: hurdle.message }]);
-  return chosen(candidate, request.asked, { by, warnings: deprecationWarning(candidate), trail: [{ name: candidate.name, outcome: "chosen", because: `found by its ${by}` }] }, world);
+  return chosen(
+    candidate,
+    request.asked,
+    { by, warnings: deprecationWarning(candidate), trail: [{ name: candidate.name, outcome: "chosen", because: `found by its ${by}` }] },
+    world,
+  );
 }
 
 function deprecationWarning({ name, deprecated }: Candidate): readonly string[] {
@@ -86,18 +105,31 @@ export function selectRole(roleName: string, request: SelectionRequest, world: S
   const claimants = world.candidates.filter((candidate) => named.has(candidate.name) || candidate.roles.some((claim) => claim.role === roleName));
   const order = roleOrder(roleName, role, request, world);
   const demands = demandsOf(request, roleName, world.roles);
-  const judged = claimants.toSorted(order.compare).map((candidate) => ({ candidate, hurdle: roleHurdle(candidate, only, request) ?? hurdleOf(candidate, demands, { ...request, asked: candidate.servedId }, world) }));
+  const judged = claimants.toSorted(order.compare).map((candidate) => ({
+    candidate,
+    hurdle: roleHurdle(candidate, only, request) ?? hurdleOf(candidate, demands, { ...request, asked: candidate.servedId }, world),
+  }));
   const [best, ...others] = judged.filter((item) => item.hurdle === undefined);
-  const excluded = judged.flatMap(({ candidate, hurdle }): readonly Judgement[] => (hurdle === undefined ? [] : [{ name: candidate.name, outcome: "excluded", because: hurdle.message }]));
+  const excluded = judged.flatMap(({ candidate, hurdle }): readonly Judgement[] =>
+    hurdle === undefined ? [] : [{ name: candidate.name, outcome: "excluded", because: hurdle.message }],
+  );
   const wish = wishUnmet(request.prefer, best?.candidate, judged, world);
   if (best === undefined) return unresolved(roleName, request, judged, excluded);
   const winner = best.candidate;
   const trail: readonly Judgement[] = [
-    { name: winner.name, outcome: "chosen", because: others.length === 0 ? "the only one that qualifies" : `the first of ${others.length + 1} that qualify` },
+    {
+      name: winner.name,
+      outcome: "chosen",
+      because: others.length === 0 ? "the only one that qualifies" : `the first of ${others.length + 1} that qualify`,
+    },
     ...others.map(({ candidate }): Judgement => ({ name: candidate.name, outcome: "lost", because: order.why(winner, candidate) })),
     ...excluded,
   ];
-  const passed = judged.slice(0, judged.indexOf(best)).flatMap(({ candidate, hurdle }) => (hurdle?.kind === "unreachable" || hurdle?.kind === "not-installed" ? [`passed over ${candidate.name}: ${hurdle.message}`] : []));
+  const passed = judged
+    .slice(0, judged.indexOf(best))
+    .flatMap(({ candidate, hurdle }) =>
+      hurdle?.kind === "unreachable" || hurdle?.kind === "not-installed" ? [`passed over ${candidate.name}: ${hurdle.message}`] : [],
+    );
   return chosen(winner, request.asked, { by: "role", role: roleName, warnings: [...deprecationWarning(winner), ...wish, ...passed], trail }, world);
 }
 
@@ -113,10 +145,17 @@ interface Judged {
 }
 
 /** A preference is not a demand, but whoever wished is told why it did not come true. */
-function wishUnmet(prefer: string | undefined, winner: Candidate | undefined, judged: readonly Judged[], { candidates }: SelectionWorld): readonly string[] {
+function wishUnmet(
+  prefer: string | undefined,
+  winner: Candidate | undefined,
+  judged: readonly Judged[],
+  { candidates }: SelectionWorld,
+): readonly string[] {
   if (prefer === undefined || winner === undefined || isCalled(winner, prefer)) return [];
   const wished = judged.find(({ candidate }) => isCalled(candidate, prefer));
-  const reason = wished?.hurdle?.message ?? (candidates.some((candidate) => isCalled(candidate, prefer)) ? `${prefer} does not have the role` : `no model is called ${prefer}`);
+  const reason =
+    wished?.hurdle?.message ??
+    (candidates.some((candidate) => isCalled(candidate, prefer)) ? `${prefer} does not have the role` : `no model is called ${prefer}`);
   return [`not ${prefer}, which was preferred: ${reason}`];
 }
 
@@ -129,17 +168,38 @@ function unresolved(roleName: string, request: SelectionRequest, judged: readonl
   const { requires } = contractOf(roleName);
   if (closest?.hurdle === undefined) {
     const what = requires.length === 0 ? "" : ` and ${requires.join(", ")}`;
-    return { state: "refused", asked: request.asked, role: roleName, kind: "absent", message: `${start}: no model has the role${what}`, remedy: `add ${roleName} to the roles of a Model that fits`, trail };
+    return {
+      state: "refused",
+      asked: request.asked,
+      role: roleName,
+      kind: "absent",
+      message: `${start}: no model has the role${what}`,
+      remedy: `add ${roleName} to the roles of a Model that fits`,
+      trail,
+    };
   }
   const message = `${start}: ${judged.length === 1 ? "" : `none of ${judged.length} models qualifies; the closest: `}${closest.hurdle.message}`;
   return { ...refusal(request.asked, closest.hurdle, trail), role: roleName, message };
 }
 
 function refusal(asked: string, { kind, message, remedy, missing }: Hurdle, trail: readonly Judgement[]): Refused {
-  return { state: "refused", asked, kind, message, ...(remedy === undefined ? {} : { remedy }), ...(missing === undefined ? {} : { missing }), trail };
+  return {
+    state: "refused",
+    asked,
+    kind,
+    message,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(missing === undefined ? {} : { missing }),
+    trail,
+  };
 }
 
-function chosen(candidate: Candidate, asked: string, found: Pick<Selected, "by" | "role" | "warnings" | "trail">, { backends }: SelectionWorld): Selected {
+function chosen(
+  candidate: Candidate,
+  asked: string,
+  found: Pick<Selected, "by" | "role" | "warnings" | "trail">,
+  { backends }: SelectionWorld,
+): Selected {
   const sight = candidate.backend === undefined ? undefined : backends?.get(candidate.backend);
   const modelId = modelIdOn(candidate, found.by === "role" ? candidate.servedId : asked, sight) ?? candidate.servedId;
   return { state: "selected", asked, ...found, candidate, endpoint: candidate.endpoint ?? "", modelId };

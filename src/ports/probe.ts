@@ -41,6 +41,8 @@ export interface ProbeAnswer {
 
 /** Lets a model answer one question, streamed. */
 export interface Prober {
-  /** A refusal by the server is an answer with its status. Throws HoldfastError `unreachable`, `timeout` or `protocol`; rejects with the signal's reason. */
+  /**
+   * A refusal by the server is an answer with its status. Throws HoldfastError `unreachable`, `timeout` or `protocol`; rejects with the signal's reason.
+   */
   ask(request: ProbeRequest, signal: AbortSignal): Promise<ProbeAnswer>;
 }

@@ -26,10 +26,18 @@ describe("checking backends", () => {
   it("S1.43 tells loading and broken backends from available ones; one without an address is not asked", async () => {
     const { backends, readers } = await fleet(["ready", "loading", "html"]);
     const checks = await checkBackends([...backends, backendOf("disk", { store: "/models" })], readers, 3000, signal);
-    expect(backendRows(checks)["vllm"]?.map(({ state, available }) => [state, available])).toEqual([["available", true], ["loading", false], ["unknown", null]]);
+    expect(backendRows(checks)["vllm"]?.map(({ state, available }) => [state, available])).toEqual([
+      ["available", true],
+      ["loading", false],
+      ["unknown", null],
+    ]);
     expect(backendRows(checks)["ollama"]?.map(({ state }) => state)).toEqual(["no address"]);
     const sights = sightsOf(checks);
-    expect([...sights].map(([name, sight]) => [name, sight.state])).toEqual([["b00", "up"], ["b01", "down"], ["b02", "down"]]);
+    expect([...sights].map(([name, sight]) => [name, sight.state])).toEqual([
+      ["b00", "up"],
+      ["b01", "down"],
+      ["b02", "down"],
+    ]);
   });
 
   it("is cancelled at once, and not taken for an answer", async () => {

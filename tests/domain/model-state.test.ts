@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { afterEvent, afterSight, describeState, sightOf, type ModelEvent, type ModelState, type ModelStatusRecord, type Sight } from "../../src/domain/model-state.ts";
+import {
+  afterEvent,
+  afterSight,
+  describeState,
+  sightOf,
+  type ModelEvent,
+  type ModelState,
+  type ModelStatusRecord,
+  type Sight,
+} from "../../src/domain/model-state.ts";
 import type { Holding } from "../../src/domain/observed.ts";
 import { holdingOf, ollamaContent } from "../fakes/content.ts";
 
@@ -10,7 +19,10 @@ const holding = holdingOf("ollama:local", "registry.ollama.ai/library/a:1b", oll
 const size = holding.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);
 const record = (now: ModelState, more: Partial<ModelStatusRecord> = {}): ModelStatusRecord => ({ name: "a", now, ...more });
 const present: Sight = { seen: "present", holding };
-const loaded = (digest = holding.contentId ?? ""): Sight => ({ seen: "present", holding: { ...holding, loaded: { ref: holding.ref, digest, sizeVram: 5_200_000_000, expiresAt: later, contextLength: 8192 } } });
+const loaded = (digest = holding.contentId ?? ""): Sight => ({
+  seen: "present",
+  holding: { ...holding, loaded: { ref: holding.ref, digest, sizeVram: 5_200_000_000, expiresAt: later, contextLength: 8192 } },
+});
 const events = (start: ModelStatusRecord, ...list: readonly ModelEvent[]): string => list.reduce(afterEvent, start).now.state;
 
 describe("the state of a model", () => {
@@ -26,7 +38,17 @@ describe("the state of a model", () => {
     push(afterSight(last(), loaded(), at));
     push(afterSight(last(), present, later));
     push(afterSight(last(), { seen: "absent" }, later));
-    expect(states.map(({ now }) => now.state)).toEqual(["not-present", "pulling", "pulling", "available", "loading", "loading", "loaded", "available", "not-present"]);
+    expect(states.map(({ now }) => now.state)).toEqual([
+      "not-present",
+      "pulling",
+      "pulling",
+      "available",
+      "loading",
+      "loading",
+      "loaded",
+      "available",
+      "not-present",
+    ]);
   });
 
   it("S2.49 S2.66 is an error after a failed pull or load, until the next successful observation", () => {
@@ -42,7 +64,12 @@ describe("the state of a model", () => {
 
   it("S2.50 S2.51 S2.52 S2.54 S2.57 keeps size and last use across looks", () => {
     const used = afterSight(record({ state: "available" }), loaded(), at);
-    expect(used).toEqual({ name: "a", sizeBytes: size, lastUsed: at, now: { state: "loaded", sizeVram: 5_200_000_000, expiresAt: later, contextLength: 8192, stale: false } });
+    expect(used).toEqual({
+      name: "a",
+      sizeBytes: size,
+      lastUsed: at,
+      now: { state: "loaded", sizeVram: 5_200_000_000, expiresAt: later, contextLength: 8192, stale: false },
+    });
     expect(afterSight(used, present, later)).toEqual({ name: "a", sizeBytes: size, lastUsed: at, now: { state: "available" } });
     expect(afterEvent(used, { kind: "used", at: "2026-01-01T00:00:00.000Z" }).lastUsed).toBe(at);
   });
@@ -53,18 +80,36 @@ describe("the state of a model", () => {
   });
 
   it("S2.58 what was not observed changes nothing, whatever the state", () => {
-    const state = fc.constantFrom<ModelState>({ state: "not-present" }, { state: "pulling" }, { state: "available" }, { state: "loading" }, { state: "loaded", sizeVram: 1, stale: false }, { state: "error", during: "loading", reason: "x" });
-    fc.assert(fc.property(state, (now) => {
-      expect(afterSight(record(now), { seen: "nothing" }, at)).toEqual(record(now));
-    }));
+    const state = fc.constantFrom<ModelState>(
+      { state: "not-present" },
+      { state: "pulling" },
+      { state: "available" },
+      { state: "loading" },
+      { state: "loaded", sizeVram: 1, stale: false },
+      { state: "error", during: "loading", reason: "x" },
+    );
+    fc.assert(
+      fc.property(state, (now) => {
+        expect(afterSight(record(now), { seen: "nothing" }, at)).toEqual(record(now));
+      }),
+    );
   });
 
   it("S2.62 only a complete look proves absence", () => {
-    const look = { state: "observed", store: "ollama:local", complete: true, holdings: [] as readonly Holding[], unreadable: [], warnings: [] } as const;
+    const look = {
+      state: "observed",
+      store: "ollama:local",
+      complete: true,
+      holdings: [] as readonly Holding[],
+      unreadable: [],
+      warnings: [],
+    } as const;
     expect(sightOf(look, () => undefined)).toEqual({ seen: "absent" });
     expect(sightOf({ ...look, complete: false }, () => undefined)).toEqual({ seen: "nothing" });
     expect(sightOf(undefined, () => holding)).toEqual({ seen: "nothing" });
-    expect(sightOf({ state: "unknown", store: "ollama:local", failure: { code: "timeout", retry: "transient", message: "late" } }, () => holding)).toEqual({ seen: "nothing" });
+    expect(
+      sightOf({ state: "unknown", store: "ollama:local", failure: { code: "timeout", retry: "transient", message: "late" } }, () => holding),
+    ).toEqual({ seen: "nothing" });
     expect(sightOf(look, () => holding)).toEqual({ seen: "present", holding });
   });
 

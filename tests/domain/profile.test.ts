@@ -4,7 +4,11 @@ import { chooseProfile, profiles, type ProfileInput } from "../../src/domain/pro
 
 function nameOf(input: ProfileInput): string {
   const chosen = chooseProfile(input);
-  return chosen === undefined ? "off" : "unknown" in chosen ? `unknown ${chosen.unknown}` : `${chosen.profile.name} by ${chosen.from}${chosen.limits ? "" : ", no limits"}`;
+  return chosen === undefined
+    ? "off"
+    : "unknown" in chosen
+      ? `unknown ${chosen.unknown}`
+      : `${chosen.profile.name} by ${chosen.from}${chosen.limits ? "" : ", no limits"}`;
 }
 
 describe("deployment profiles", () => {
@@ -33,6 +37,10 @@ describe("deployment profiles", () => {
   });
 
   it("always finds a profile for any machine", () => {
-    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 8 }), (gpus) => profiles.some(({ name }) => nameOf({ gpus }).startsWith(name))));
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 8 }), (gpus) =>
+        profiles.some(({ name }) => nameOf({ gpus }).startsWith(name)),
+      ),
+    );
   });
 });

@@ -11,17 +11,33 @@ import type { Role } from "../../src/domain/role.ts";
 import { backendOf, holdingOf, modelOf, ollamaContent } from "../fakes/content.ts";
 import { now, planOptions } from "./world.ts";
 
-const role = (name: string, more: Partial<Role> = {}): Role => ({ kind: "Role", metadata: { name, labels: {}, annotations: {}, location: { file: "manifests/roles.yaml", line: 3, column: 1 } }, requires: [], prefer: [], ...more });
+const role = (name: string, more: Partial<Role> = {}): Role => ({
+  kind: "Role",
+  metadata: { name, labels: {}, annotations: {}, location: { file: "manifests/roles.yaml", line: 3, column: 1 } },
+  requires: [],
+  prefer: [],
+  ...more,
+});
 const model = (name: string, more: Partial<Model> = {}): Model => modelOf(name, { kind: "ollama", model: `${name}:1b` }, more);
 const claims = (...roles: readonly string[]): Partial<Model> => ({ roles: roles.map((each) => ({ role: each, priority: 0 })) });
-const held = (name: string, facts: Partial<ModelFacts>): Holding => ({ ...holdingOf("ollama:local", `registry.ollama.ai/library/${name}:1b`, ollamaContent(name)), facts: { capabilities: {}, ...facts } });
-const says = (values: Readonly<Record<string, boolean>>, from: "show" | "name" = "show"): Pick<ModelFacts, "capabilities"> => ({ capabilities: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, from }])) });
+const held = (name: string, facts: Partial<ModelFacts>): Holding => ({
+  ...holdingOf("ollama:local", `registry.ollama.ai/library/${name}:1b`, ollamaContent(name)),
+  facts: { capabilities: {}, ...facts },
+});
+const says = (values: Readonly<Record<string, boolean>>, from: "show" | "name" = "show"): Pick<ModelFacts, "capabilities"> => ({
+  capabilities: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, from }])),
+});
 
 function inputOf(roles: readonly Role[], models: readonly Model[], holdings: readonly Holding[] = []): PlanInput {
   return {
     desired: { revision: { dirty: false, digest: "d" }, models, roles, backends: [backendOf("local")], policies: [] },
     lock: { version: 1, entries: [] },
-    observed: { at: now, level: "stat", stores: [{ state: "observed", store: "ollama:local", complete: true, holdings, unreadable: [], warnings: [] }], serving: [] },
+    observed: {
+      at: now,
+      level: "stat",
+      stores: [{ state: "observed", store: "ollama:local", complete: true, holdings, unreadable: [], warnings: [] }],
+      serving: [],
+    },
     upstream: {},
     memory: emptyMemory,
     options: planOptions,
@@ -36,7 +52,9 @@ function outcome(input: PlanInput): { readonly blocked: readonly string[]; reado
   const assessments: readonly Assessment[] = assessAll(input);
   return {
     blocked: decided.blocked.filter((item) => item.cause === "role").map((item) => `${item.object}: ${item.reason}`),
-    drift: diff(assessments, decided, input).filter((each) => each.class === "role").map((each) => `${each.object}: ${each.message}`),
+    drift: diff(assessments, decided, input)
+      .filter((each) => each.class === "role")
+      .map((each) => `${each.object}: ${each.message}`),
     verbs: decided.actions.map((action) => action.verb),
   };
 }
@@ -45,14 +63,19 @@ describe("roles as contracts in the plan", () => {
   it("S2.6 S3.87 says before any download that nobody fills a role, or only a model that is deprecated", () => {
     const message = "role/caption: no model fills the role caption";
     expect(outcome(inputOf([role("caption")], [model("a")]))).toEqual({ blocked: [message], drift: [message], verbs: ["pull"] });
-    expect(outcome(inputOf([role("caption")], [model("a", { ...claims("caption"), lifecycle: { state: "deprecated" } })])).blocked).toEqual([message]);
+    expect(outcome(inputOf([role("caption")], [model("a", { ...claims("caption"), lifecycle: { state: "deprecated" } })])).blocked).toEqual([
+      message,
+    ]);
   });
 
   it("holds nothing against a model of which nothing is known yet, and believes no guess", () => {
     const roles = [role("caption", { requires: ["vision"], minContext: 8192, prefer: ["a"] })];
     expect(outcome(inputOf(roles, [model("a")]))).toMatchObject({ blocked: [], drift: [] });
     expect(outcome(inputOf(roles, [model("a")], [held("a", says({ vision: false }, "name"))]))).toMatchObject({ blocked: [], drift: [] });
-    expect(fitContract(contractOf("caption", roles[0]), { capabilities: new Map() })).toEqual({ state: "open", unknown: ["vision", "context length"] });
+    expect(fitContract(contractOf("caption", roles[0]), { capabilities: new Map() })).toEqual({
+      state: "open",
+      unknown: ["vision", "context length"],
+    });
   });
 
   it("S1.5 S1.6 blocks where the manifest itself, or what was observed, says that the preferred model cannot", () => {
@@ -61,7 +84,9 @@ describe("roles as contracts in the plan", () => {
     const message = "role/see: the role see names a, which cannot do vision";
     expect(outcome(inputOf(roles, [model("a", { capabilities: { vision: false } }), other])).blocked).toEqual([message]);
     expect(outcome(inputOf(roles, [model("a"), other], [held("a", says({ vision: false }))])).blocked).toEqual([message]);
-    expect(outcome(inputOf(roles, [model("a", { capabilities: { vision: true } }), other], [held("a", says({ vision: false }))])).blocked).toEqual([]);
+    expect(outcome(inputOf(roles, [model("a", { capabilities: { vision: true } }), other], [held("a", says({ vision: false }))])).blocked).toEqual(
+      [],
+    );
   });
 
   it("S1.14 compares capabilities under any spelling", () => {
@@ -84,7 +109,10 @@ describe("roles as contracts in the plan", () => {
   });
 
   it("reports a model that claims a role it cannot fill, without blocking where another one fills it", () => {
-    const input = inputOf([role("see", { requires: ["vision"] })], [model("a", { ...claims("see"), capabilities: { vision: false } }), model("b", { ...claims("see"), capabilities: { vision: true } })]);
+    const input = inputOf(
+      [role("see", { requires: ["vision"] })],
+      [model("a", { ...claims("see"), capabilities: { vision: false } }), model("b", { ...claims("see"), capabilities: { vision: true } })],
+    );
     expect(outcome(input)).toMatchObject({ blocked: [], drift: ["model/a: a claims the role see and cannot do vision"] });
     expect([...unfitModels(assessAll(input), input)]).toEqual([["a", "claims the role see and cannot do vision"]]);
   });

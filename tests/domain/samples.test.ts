@@ -2,7 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { addSample, metricsOfSample, sampleWindow, summarizeSamples, throughputOf, type Sample } from "../../src/domain/samples.ts";
 
-const sample = (more: Partial<Sample> = {}): Sample => ({ at: "2026-11-21T12:00:00.000Z", kind: "text", ttftMs: 100, durationMs: 1100, promptTokens: 10, tokens: 51, chunks: 50, streamed: true, ...more });
+const sample = (more: Partial<Sample> = {}): Sample => ({
+  at: "2026-11-21T12:00:00.000Z",
+  kind: "text",
+  ttftMs: 100,
+  durationMs: 1100,
+  promptTokens: 10,
+  tokens: 51,
+  chunks: 50,
+  streamed: true,
+  ...more,
+});
 
 describe("samples", () => {
   it("S3.31 averages the first token over the samples that have one, and skips rates that cannot be told", () => {
@@ -42,6 +52,10 @@ describe("samples", () => {
 
   it("S4.58 leaves out the stream metrics of a request that was not streamed, and counts nothing that nobody counted", () => {
     const { ttftMs: _none, promptTokens: _uncounted, ...plain } = sample({ streamed: false });
-    expect(metricsOfSample(plain, {}).map(({ name }) => name)).toEqual(["ollama.request.duration", "ollama.tokens.completion", "ollama.throughput.tokens_per_second"]);
+    expect(metricsOfSample(plain, {}).map(({ name }) => name)).toEqual([
+      "ollama.request.duration",
+      "ollama.tokens.completion",
+      "ollama.throughput.tokens_per_second",
+    ]);
   });
 });

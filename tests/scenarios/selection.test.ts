@@ -25,9 +25,24 @@ async function machine(env: Readonly<Record<string, string>> = {}): Promise<Mach
     await mkdir(join(project.home, "models", name), { recursive: true });
     await writeFile(join(project.home, "models", name, "notes.txt"), name);
   }
-  const model = (name: string, more: object): string => modelManifest(name, { path: { dir: join(project.home, "models", name) } }, { backend: "gpu", ...more });
-  await project.write("manifests/backends.yaml", backendManifest("gpu", { type: "vllm", url: gpu.url }) + backendManifest("idle", { type: "lmdeploy", url: `http://127.0.0.1:${await freePort()}` }));
-  await project.write("manifests/models.yaml", model("seer", { servedModelId: "org/seer", aliases: ["eyes/default"], roles: [{ role: "caption", priority: 1 }, "keywords", "description"], capabilities: { vision: true } }) + model("reader", { roles: [{ role: "caption", priority: 9 }], capabilities: { vision: false } }) + model("hidden", { testing: true }).replace(/models\/hidden/, "models/reader"));
+  const model = (name: string, more: object): string =>
+    modelManifest(name, { path: { dir: join(project.home, "models", name) } }, { backend: "gpu", ...more });
+  await project.write(
+    "manifests/backends.yaml",
+    backendManifest("gpu", { type: "vllm", url: gpu.url }) +
+      backendManifest("idle", { type: "lmdeploy", url: `http://127.0.0.1:${await freePort()}` }),
+  );
+  await project.write(
+    "manifests/models.yaml",
+    model("seer", {
+      servedModelId: "org/seer",
+      aliases: ["eyes/default"],
+      roles: [{ role: "caption", priority: 1 }, "keywords", "description"],
+      capabilities: { vision: true },
+    }) +
+      model("reader", { roles: [{ role: "caption", priority: 9 }], capabilities: { vision: false } }) +
+      model("hidden", { testing: true }).replace(/models\/hidden/, "models/reader"),
+  );
   await project.write("manifests/roles.yaml", caption);
   return { project, gpu };
 }
@@ -36,8 +51,21 @@ describe("selection at the command line", () => {
   it("S1.31 S1.50 S2.9 prints endpoint, backend, id and capabilities of a name, an alias or a role", async () => {
     const { project, gpu } = await machine();
     const answer = await project.expect(0, "select", "eyes/default", "-o", "json");
-    expect(JSON.parse(answer.stdout)).toMatchObject({ kind: "Selection", endpoint: `${gpu.url}/v1`, backend: "vllm", internal_model_id: "org/seer", name: "seer", found_by: "alias", capabilities: { text: true, vision: true }, provenance: { vision: "manifest" } });
-    expect(JSON.parse((await project.expect(0, "select", "caption", "-o", "json")).stdout)).toMatchObject({ name: "seer", found_by: "role", role: "caption" });
+    expect(JSON.parse(answer.stdout)).toMatchObject({
+      kind: "Selection",
+      endpoint: `${gpu.url}/v1`,
+      backend: "vllm",
+      internal_model_id: "org/seer",
+      name: "seer",
+      found_by: "alias",
+      capabilities: { text: true, vision: true },
+      provenance: { vision: "manifest" },
+    });
+    expect(JSON.parse((await project.expect(0, "select", "caption", "-o", "json")).stdout)).toMatchObject({
+      name: "seer",
+      found_by: "role",
+      role: "caption",
+    });
     expect((await project.expect(0, "select", "seer")).stdout).toMatch(/endpoint +http:\/\/127\.0\.0\.1:\d+\/v1/);
   });
 
@@ -46,7 +74,9 @@ describe("selection at the command line", () => {
     expect((await project.expect(1, "select", "nobody")).stderr).toContain('no model and no role is called "nobody"');
     expect((await project.expect(1, "select", "sere")).stderr).toContain("did you mean seer?");
     expect((await project.expect(1, "select", "hidden")).stderr).toContain("hidden is a test model");
-    expect((await project.expect(1, "select", "reader", "--require-vision", "--no-check")).stderr).toContain("capability error: reader cannot do vision");
+    expect((await project.expect(1, "select", "reader", "--require-vision", "--no-check")).stderr).toContain(
+      "capability error: reader cannot do vision",
+    );
     expect((await project.expect(24, "select", "reader")).stderr).toMatch(/serves org\/seer, not reader\n.*activate-model reader/);
     await gpu.close();
     expect((await project.expect(24, "select", "seer", "-o", "json")).stdout).toContain('"kind": "unreachable"');
@@ -56,8 +86,16 @@ describe("selection at the command line", () => {
   it("S1.65 IMAGEWORKS_INCLUDE_TEST_MODELS lets test models in, and IMAGEWORKS_DEPLOYMENT_PROFILE names the profile S1.7", async () => {
     const { project } = await machine({ IMAGEWORKS_INCLUDE_TEST_MODELS: "1", IMAGEWORKS_DEPLOYMENT_PROFILE: "development" });
     expect((await project.expect(0, "select", "hidden", "--no-check")).stdout).toContain("hidden");
-    await project.write("manifests/big.yaml", modelManifest("big", { remote: {} }, { backend: "gpu", metadata: { vram_estimate_mb: 60000 } }).replace('"remote": {}', `"path": { "dir": "${join(project.home, "models", "seer")}" }`));
-    expect((await project.expect(1, "select", "big", "--no-check")).stderr).toContain("the profile development (IMAGEWORKS_DEPLOYMENT_PROFILE) allows 10000");
+    await project.write(
+      "manifests/big.yaml",
+      modelManifest("big", { remote: {} }, { backend: "gpu", metadata: { vram_estimate_mb: 60000 } }).replace(
+        '"remote": {}',
+        `"path": { "dir": "${join(project.home, "models", "seer")}" }`,
+      ),
+    );
+    expect((await project.expect(1, "select", "big", "--no-check")).stderr).toContain(
+      "the profile development (IMAGEWORKS_DEPLOYMENT_PROFILE) allows 10000",
+    );
     await project.expect(0, "select", "big", "--no-check", "--profile", "none");
     await project.expect(64, "select", "big", "--no-check", "--profile", "enormous");
   });
@@ -72,9 +110,16 @@ describe("selection at the command line", () => {
   it("S3.5 S3.6 S3.9 S3.14 S3.81 resolves roles, the default ones unless others are named, and logs one line with every mapping", async () => {
     const { project } = await machine();
     const { stdout, stderr } = await project.expect(0, "resolve", "-o", "json");
-    expect(JSON.parse(stdout)).toMatchObject({ kind: "Resolution", roles: { caption: { name: "seer" }, keywords: { name: "seer" }, description: { internal_model_id: "org/seer" } } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: "Resolution",
+      roles: { caption: { name: "seer" }, keywords: { name: "seer" }, description: { internal_model_id: "org/seer" } },
+    });
     const line = stderr.split("\n").find((text) => text.startsWith("{")) ?? "{}";
-    expect(JSON.parse(line)).toMatchObject({ event_type: "role_resolution", roles: { caption: "seer", keywords: "seer", description: "seer" }, caption_model: "seer" });
+    expect(JSON.parse(line)).toMatchObject({
+      event_type: "role_resolution",
+      roles: { caption: "seer", keywords: "seer", description: "seer" },
+      caption_model: "seer",
+    });
     const failed = await project.expect(1, "resolve", "--role", "caption", "--role", "poems", "--prefer", "reader");
     expect(failed.stdout).toMatch(/caption +seer/);
     expect(failed.stderr).toContain("failed to resolve role 'poems': no model has the role");
@@ -120,8 +165,18 @@ describe("selection of Ollama models", () => {
     const store = join(project.home, "ollama");
     await installSample(store, "registry.ollama.ai", makeSample({ name: "lab/alpha:1b", seed: 1, size: 10_000 }));
     const ollama = await startFakeOllama(store);
-    await project.write("manifests/ollama.yaml", backendManifest("local", { type: "ollama", url: ollama.url }) + modelManifest("alpha", { ollama: { model: "lab/alpha:1b" } }, { roles: ["chat"] }) + modelManifest("beta", { ollama: { model: "lab/beta:1b" } }, { roles: [{ role: "chat", priority: 9 }] }));
-    expect(JSON.parse((await project.expect(0, "select", "LAB/alpha:1b", "-o", "json")).stdout)).toMatchObject({ name: "alpha", backend: "ollama", endpoint: `${ollama.url}/v1`, found_by: "served-id" });
+    await project.write(
+      "manifests/ollama.yaml",
+      backendManifest("local", { type: "ollama", url: ollama.url }) +
+        modelManifest("alpha", { ollama: { model: "lab/alpha:1b" } }, { roles: ["chat"] }) +
+        modelManifest("beta", { ollama: { model: "lab/beta:1b" } }, { roles: [{ role: "chat", priority: 9 }] }),
+    );
+    expect(JSON.parse((await project.expect(0, "select", "LAB/alpha:1b", "-o", "json")).stdout)).toMatchObject({
+      name: "alpha",
+      backend: "ollama",
+      endpoint: `${ollama.url}/v1`,
+      found_by: "served-id",
+    });
     const role = await project.expect(0, "select", "chat");
     expect(role.stdout).toMatch(/^alpha\n/);
     expect(role.stderr).toContain("passed over beta: beta is not on this machine");
@@ -139,7 +194,14 @@ describe("backends at the command line", () => {
     await project.write("manifests/ollama.yaml", backendManifest("local", { type: "ollama", url: ollama.url }));
     for (const flag of [["--json"], ["--json-output"], ["-o", "json"]]) {
       const { stdout } = await project.expect(0, "show-backends", ...flag);
-      expect(JSON.parse(stdout)).toMatchObject({ kind: "Backends", providers: { vllm: [{ name: "gpu", url: gpu.url, available: true, models: ["org/seer"] }], lmdeploy: [{ name: "idle", available: false, state: "down" }], ollama: [{ name: "local" }] } });
+      expect(JSON.parse(stdout)).toMatchObject({
+        kind: "Backends",
+        providers: {
+          vllm: [{ name: "gpu", url: gpu.url, available: true, models: ["org/seer"] }],
+          lmdeploy: [{ name: "idle", available: false, state: "down" }],
+          ollama: [{ name: "local" }],
+        },
+      });
     }
     expect((await project.expect(0, "show-backends")).stdout).toMatch(/vllm\n.*BACKEND.*\ngpu +http.*available/);
   });
@@ -152,7 +214,10 @@ describe("backends at the command line", () => {
     const address = hanging.address();
     const port = address !== null && typeof address === "object" ? address.port : 0;
     const names = ["h1", "h2", "h3", "h4", "h5"];
-    await project.write("manifests/hanging.yaml", names.map((name) => backendManifest(name, { type: "gguf", url: `http://127.0.0.1:${port}/${name}` })).join(""));
+    await project.write(
+      "manifests/hanging.yaml",
+      names.map((name) => backendManifest(name, { type: "gguf", url: `http://127.0.0.1:${port}/${name}` })).join(""),
+    );
     const { stdout } = await project.expect(0, "show-backends", "--json");
     const { providers }: { providers: Record<string, { state: string; available: boolean | null }[]> } = JSON.parse(stdout);
     expect(providers["gguf"]?.map((row) => [row.state, row.available])).toEqual(names.map(() => ["unknown", null]));
@@ -166,10 +231,21 @@ describe("probes at the command line", () => {
     await writeFile(join(project.root, "photo.jpg"), png);
     await project.write("configs/vision_probe/prompts.json", JSON.stringify({ prompts: ["What is it?", { prompt: "Which colours?" }] }));
     const result = JSON.parse((await project.expect(0, "probe-vision", "seer", "photo.jpg", "-o", "json")).stdout);
-    expect(result).toMatchObject({ kind: "ProbeResult", model: "seer", vision_ok: true, status_code: 200, media_type: "image/png", excerpt: expect.stringContaining("ron."), results: [{ prompt: "What is it?" }, { prompt: "Which colours?" }] });
+    expect(result).toMatchObject({
+      kind: "ProbeResult",
+      model: "seer",
+      vision_ok: true,
+      status_code: 200,
+      media_type: "image/png",
+      excerpt: expect.stringContaining("ron."),
+      results: [{ prompt: "What is it?" }, { prompt: "Which colours?" }],
+    });
     expect(gpu.requests.map(({ body }) => body.model)).toEqual(["org/seer", "org/seer"]);
     const entries: { name: string; probes: object; performance: object }[] = JSON.parse(await project.read("configs/model_registry.json"));
-    expect(entries.find(({ name }) => name === "seer")).toMatchObject({ probes: { vision: { vision_ok: true, timestamp: result.timestamp, probe_version: "2" } }, performance: { rolling_samples: 2, last_sample: { tokens_generated: 4 } } });
+    expect(entries.find(({ name }) => name === "seer")).toMatchObject({
+      probes: { vision: { vision_ok: true, timestamp: result.timestamp, probe_version: "2" } },
+      performance: { rolling_samples: 2, last_sample: { tokens_generated: 4 } },
+    });
   });
 
   it("S1.64 sends it through a proxy under the model's own name", async () => {
@@ -185,7 +261,9 @@ describe("probes at the command line", () => {
     const { project, gpu } = await machine();
     await writeFile(join(project.root, "photo.png"), png);
     await project.write("text.png", "text");
-    expect((await project.expect(1, "probe-vision", "reader", "photo.png", "--no-check")).stderr).toContain("capability error: reader cannot do vision (source: manifest)");
+    expect((await project.expect(1, "probe-vision", "reader", "photo.png", "--no-check")).stderr).toContain(
+      "capability error: reader cannot do vision (source: manifest)",
+    );
     expect((await project.expect(64, "probe-vision", "seer", "text.png")).stderr).toContain("no picture that is known");
     await project.expect(0, "probe-vision", "seer", "photo.png");
     gpu.mode = "refuse";
@@ -203,7 +281,13 @@ describe("probes at the command line", () => {
     const all: object[] = JSON.parse((await project.expect(0, "metrics", "-o", "json")).stdout);
     expect(all).toHaveLength(3);
     const one = JSON.parse((await project.expect(0, "metrics", "--name", "seer", "-o", "json")).stdout);
-    expect(one).toMatchObject({ name: "seer", hash: expect.stringMatching(/^[0-9a-f]{12}$/), aggregate_sha256: expect.stringMatching(/^[0-9a-f]{64}$/), locked: true, performance: { rolling_samples: 2 } });
+    expect(one).toMatchObject({
+      name: "seer",
+      hash: expect.stringMatching(/^[0-9a-f]{12}$/),
+      aggregate_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      locked: true,
+      performance: { rolling_samples: 2 },
+    });
     expect((await project.expect(1, "metrics", "--name", "sere")).stderr).toContain("did you mean seer?");
   });
 });

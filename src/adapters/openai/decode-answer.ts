@@ -29,7 +29,10 @@ export function refusalIn(body: string): string {
 function textOf(choice: Readonly<Record<string, unknown>>): string {
   const message = choice["delta"] ?? choice["message"];
   if (!isRecord(message)) return "";
-  return ["reasoning_content", "reasoning", "content"].map((key) => message[key]).filter((part) => typeof part === "string").join("");
+  return ["reasoning_content", "reasoning", "content"]
+    .map((key) => message[key])
+    .filter((part) => typeof part === "string")
+    .join("");
 }
 
 function tokensOf(usage: Readonly<Record<string, unknown>>): Pick<AnswerPart, "promptTokens" | "completionTokens"> {

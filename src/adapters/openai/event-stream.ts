@@ -3,7 +3,10 @@ import { failed } from "../../domain/failure.ts";
 /** Longest line of a stream; a token is a few bytes. */
 const longestLine = 1024 * 1024;
 
-/** The data of each event of a `text/event-stream`, without the closing `[DONE]`. Lines may end in `\n` or `\r\n` and may be cut anywhere, also inside a character. */
+/**
+ * The data of each event of a `text/event-stream`, without the closing `[DONE]`. Lines may end in `\n` or `\r\n` and may be cut anywhere, also inside a
+ * character.
+ */
 export async function* readEvents(body: AsyncIterable<Uint8Array>, mostBytes: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";

@@ -21,7 +21,8 @@ export function createProbeImages({ root, mostBytes = 20_000_000 }: ProbeImagesO
       const bytes = await readRegular(real, path, mostBytes);
       signal.throwIfAborted();
       const mediaType = imageTypeOf(bytes);
-      if (mediaType === undefined) throw failed("invalid-input", `${path} is no picture that is known`, { remedy: "give a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF or HEIC file" });
+      if (mediaType === undefined)
+        throw failed("invalid-input", `${path} is no picture that is known`, { remedy: "give a JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF or HEIC file" });
       return { path, mediaType, bytes } satisfies ProbeImage;
     },
   };
@@ -33,7 +34,8 @@ async function allowedPath(path: string, root: string | undefined): Promise<stri
   });
   if (root === undefined) return real;
   const inside = relative(await realpath(root), real);
-  if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw failed("unsafe-path", `the picture ${path} is outside of the folder for pictures`);
+  if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
+    throw failed("unsafe-path", `the picture ${path} is outside of the folder for pictures`);
   return real;
 }
 
@@ -45,7 +47,8 @@ async function readRegular(real: string, path: string, mostBytes: number): Promi
   try {
     const facts = await handle.stat();
     if (!facts.isFile()) throw failed("invalid-input", `${path} is no regular file`);
-    if (facts.size > mostBytes) throw failed("invalid-input", `${path} has ${facts.size} bytes, and at most ${mostBytes} are sent`, { remedy: "give a smaller picture" });
+    if (facts.size > mostBytes)
+      throw failed("invalid-input", `${path} has ${facts.size} bytes, and at most ${mostBytes} are sent`, { remedy: "give a smaller picture" });
     const buffer = Buffer.alloc(facts.size);
     const { bytesRead } = await handle.read(buffer, 0, facts.size, 0);
     return buffer.subarray(0, bytesRead);

@@ -28,7 +28,8 @@ export function createProber({ apiKey, clock = () => performance.now() }: Prober
         return doesNotUnderstand.has(answer.status) ? await send(request, line, false) : answer;
       } catch (error) {
         signal.throwIfAborted();
-        if (late.aborted) throw failed("timeout", `no complete answer from ${target.url} within ${request.timeout / 1000} s`, { retry: "transient", cause: error });
+        if (late.aborted)
+          throw failed("timeout", `no complete answer from ${target.url} within ${request.timeout / 1000} s`, { retry: "transient", cause: error });
         if (error instanceof HoldfastError) throw error;
         throw failed("unreachable", `${target.url} cannot be reached (${causeOf(error)})`, { retry: "transient", cause: error });
       }
@@ -48,7 +49,8 @@ interface Line {
 }
 
 function targetOf(endpoint: string, apiKey: ProberOptions["apiKey"]): Target {
-  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)) throw failed("invalid-input", "the endpoint is not an HTTP URL", { remedy: "write http://host:port/v1" });
+  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint))
+    throw failed("invalid-input", "the endpoint is not an HTTP URL", { remedy: "write http://host:port/v1" });
   const { protocol, host, pathname, origin, username, password } = new URL(endpoint);
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
   const authorization = apiKey?.origin === origin ? `Bearer ${apiKey.key}` : username === "" ? undefined : `Basic ${basic}`;
@@ -57,7 +59,11 @@ function targetOf(endpoint: string, apiKey: ProberOptions["apiKey"]): Target {
 
 async function send(request: ProbeRequest, { target, clock, signal }: Line, withUsage: boolean): Promise<ProbeAnswer> {
   const start = clock();
-  const headers = { accept: "text/event-stream, application/json", "content-type": "application/json", ...(target.authorization === undefined ? {} : { authorization: target.authorization }) };
+  const headers = {
+    accept: "text/event-stream, application/json",
+    "content-type": "application/json",
+    ...(target.authorization === undefined ? {} : { authorization: target.authorization }),
+  };
   const response = await fetch(target.url, { method: "POST", headers, body: JSON.stringify(bodyOf(request, withUsage)), redirect: "manual", signal });
   const type = response.headers.get("content-type") ?? "";
   if (response.status === 200 && type.includes("text/event-stream")) return await readStream(response, start, clock);
@@ -66,14 +72,30 @@ async function send(request: ProbeRequest, { target, clock, signal }: Line, with
   const part = response.status === 200 ? decodePart(text) : undefined;
   const base = { status: response.status, durationMs, chunks: 0, streamed: false };
   if (part !== undefined) return { ...base, ...part };
-  if (response.status === 200) throw failed("protocol", `${target.url} answered 200 with something that is no answer`, { remedy: "check that this is the address of an OpenAI-compatible server" });
+  if (response.status === 200)
+    throw failed("protocol", `${target.url} answered 200 with something that is no answer`, {
+      remedy: "check that this is the address of an OpenAI-compatible server",
+    });
   return { ...base, text: "", error: refusalIn(text) };
 }
 
 function bodyOf({ model, prompt, image, maxTokens }: ProbeRequest, withUsage: boolean): object {
   const picture = image === undefined ? undefined : `data:${image.mediaType};base64,${Buffer.from(image.bytes).toString("base64")}`;
-  const content = picture === undefined ? prompt : [{ type: "text", text: prompt }, { type: "image_url", image_url: { url: picture } }];
-  return { model, messages: [{ role: "user", content }], max_tokens: maxTokens, temperature: 0, stream: true, ...(withUsage ? { stream_options: { include_usage: true } } : {}) };
+  const content =
+    picture === undefined
+      ? prompt
+      : [
+          { type: "text", text: prompt },
+          { type: "image_url", image_url: { url: picture } },
+        ];
+  return {
+    model,
+    messages: [{ role: "user", content }],
+    max_tokens: maxTokens,
+    temperature: 0,
+    stream: true,
+    ...(withUsage ? { stream_options: { include_usage: true } } : {}),
+  };
 }
 
 async function readStream(response: Response, start: number, clock: () => number): Promise<ProbeAnswer> {

@@ -32,7 +32,11 @@ function entryNamed(entries: readonly RegistryEntry[], name: string): RegistryEn
   const found = findEntry(entries, name);
   if (found.state === "found") return found.entry;
   const absence = describeAbsence(entries, name, { showDeprecated: true, includeTesting: true });
-  throw failed("not-found", absence?.message ?? `no model called ${JSON.stringify(name)} is in the registry`, absence === undefined ? {} : { remedy: absence.remedy });
+  throw failed(
+    "not-found",
+    absence?.message ?? `no model called ${JSON.stringify(name)} is in the registry`,
+    absence === undefined ? {} : { remedy: absence.remedy },
+  );
 }
 
 function jsonOf({ name, hash, aggregate_sha256, locked, performance }: MetricsRow): object {
@@ -42,7 +46,25 @@ function jsonOf({ name, hash, aggregate_sha256, locked, performance }: MetricsRo
 function textOf(rows: readonly MetricsRow[], width: number): string {
   if (rows.length === 0) return "No models.\n";
   const right = { align: "right" } as const;
-  const columns = [{ title: "name", minimum: 12 }, { title: "hash" }, { title: "locked" }, { title: "samples", ...right }, { title: "first token ms", ...right }, { title: "tokens/s", ...right }];
+  const columns = [
+    { title: "name", minimum: 12 },
+    { title: "hash" },
+    { title: "locked" },
+    { title: "samples", ...right },
+    { title: "first token ms", ...right },
+    { title: "tokens/s", ...right },
+  ];
   const text = (value: MetricsRow["performance"]["ttft_ms_avg"]): string => (value === null ? "" : String(numberOf(value) ?? ""));
-  return renderTable(columns, rows.map(({ name, hash, locked, performance }) => [name, hash, locked ? "yes" : "no", String(performance.rolling_samples), text(performance.ttft_ms_avg), text(performance.throughput_toks_per_s_avg)]), { width });
+  return renderTable(
+    columns,
+    rows.map(({ name, hash, locked, performance }) => [
+      name,
+      hash,
+      locked ? "yes" : "no",
+      String(performance.rolling_samples),
+      text(performance.ttft_ms_avg),
+      text(performance.throughput_toks_per_s_avg),
+    ]),
+    { width },
+  );
 }

@@ -8,7 +8,9 @@ export async function probeVision(session: Session, options: ProbeOptions, [name
   return runProbe(session, options, name, async ({ candidate }, host) => {
     const stated = candidate.provenance["vision"];
     if (candidate.capabilities["vision"] !== true && stated !== undefined && stated !== "probe" && options.force !== true) {
-      throw failed("unsupported", `capability error: ${candidate.name} cannot do vision (source: ${stated})`, { remedy: "choose a model that sees, or ask it all the same with --force" });
+      throw failed("unsupported", `capability error: ${candidate.name} cannot do vision (source: ${stated})`, {
+        remedy: "choose a model that sees, or ask it all the same with --force",
+      });
     }
     return { image, prompts: options.prompt ?? (await readPrompts(host)) };
   });

@@ -20,14 +20,29 @@ export async function resolve(session: Session, options: SelectionOptions & { re
   writeLog(session, log);
   for (const { role, warnings } of resolved) for (const warning of warnings) session.say(`warning: ${role}: ${plainText(warning)}\n`);
   const explain = options.explain === true;
-  const columns = [{ title: "role" }, { title: "model", minimum: 12 }, { title: "endpoint", minimum: 20 }, { title: "model id", minimum: 12, cut: "middle" as const }];
+  const columns = [
+    { title: "role" },
+    { title: "model", minimum: 12 },
+    { title: "endpoint", minimum: 20 },
+    { title: "model id", minimum: 12, cut: "middle" as const },
+  ];
   writeOutputs(outputs, {
     text: () => {
-      const table = resolved.length === 0 ? "" : renderTable(columns, resolved.map(({ role, candidate, endpoint, modelId }) => [role, candidate.name, endpoint, modelId]), { width: session.width });
+      const table =
+        resolved.length === 0
+          ? ""
+          : renderTable(
+              columns,
+              resolved.map(({ role, candidate, endpoint, modelId }) => [role, candidate.name, endpoint, modelId]),
+              { width: session.width },
+            );
       const trails = explain ? [...resolved, ...failed].map(({ role, trail }) => `\n${plainText(role ?? "")}\n${trailText(trail)}`) : [];
       return `${table}${trails.join("")}`;
     },
-    json: () => jsonAnswer("Resolution", { roles: Object.fromEntries([...resolved, ...failed].map((answer) => [answer.role ?? answer.asked, selectionJson(answer, explain)])) }),
+    json: () =>
+      jsonAnswer("Resolution", {
+        roles: Object.fromEntries([...resolved, ...failed].map((answer) => [answer.role ?? answer.asked, selectionJson(answer, explain)])),
+      }),
   });
   const failures = failed.map((refused) => toFailure(failureOf(refused)));
   for (const failure of failures) session.say(renderFailure(failure));

@@ -56,7 +56,9 @@ export function selectionJson(selection: Selection, explain: boolean): object {
 }
 
 function selectedText({ candidate, endpoint, modelId, by, role }: Selected): string {
-  const can = Object.entries(candidate.capabilities).flatMap(([name, value]) => (value ? [`${name}${candidate.provenance[name] === undefined ? "" : ` (${candidate.provenance[name]})`}`] : []));
+  const can = Object.entries(candidate.capabilities).flatMap(([name, value]) =>
+    value ? [`${name}${candidate.provenance[name] === undefined ? "" : ` (${candidate.provenance[name]})`}`] : [],
+  );
   const rows: readonly (readonly [string, string])[] = [
     ["endpoint", endpoint],
     ["backend", candidate.backend === undefined ? candidate.backendType : `${candidate.backend} (${candidate.backendType})`],
@@ -71,5 +73,8 @@ function selectedText({ candidate, endpoint, modelId, by, role }: Selected): str
 /** Every candidate and why it lost, best first. */
 export function trailText(trail: readonly Judgement[]): string {
   if (trail.length === 0) return "No candidate was considered.\n";
-  return renderTable([{ title: "candidate", minimum: 12 }, { title: "outcome" }, { title: "because", minimum: 30 }], trail.map(({ name, outcome, because }) => [name, outcome, because]));
+  return renderTable(
+    [{ title: "candidate", minimum: 12 }, { title: "outcome" }, { title: "because", minimum: 30 }],
+    trail.map(({ name, outcome, because }) => [name, outcome, because]),
+  );
 }

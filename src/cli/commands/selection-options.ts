@@ -25,7 +25,12 @@ export type SelectionOptions = CommonOptions & {
 /** What is asked, without the name. */
 export function requestOf(session: Session, options: SelectionOptions): Omit<SelectionRequest, "asked"> {
   const { minContext, prefer, backend } = options;
-  const words = (options.require ?? []).flatMap((text) => text.split(",").map((word) => word.trim()).filter((word) => word !== ""));
+  const words = (options.require ?? []).flatMap((text) =>
+    text
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== ""),
+  );
   return {
     requires: [...words, ...(options.requireVision === true ? ["vision"] : [])],
     ...(minContext === undefined ? {} : { minContext }),
@@ -38,18 +43,29 @@ export function requestOf(session: Session, options: SelectionOptions): Omit<Sel
 }
 
 /** Looks at what can be selected; `--no-check` asks no backend whether it answers. */
-export async function openSelection(session: Session, host: Host, project: Extract<Project, { state: "valid" }>, options: SelectionOptions): Promise<SelectionView> {
+export async function openSelection(
+  session: Session,
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  options: SelectionOptions,
+): Promise<SelectionView> {
   const { connectCheckers, profileOfMachine } = await import("../../wiring/probe.ts");
   const { backends } = host.withDefaults(project.desired, await host.state.load());
   const [profile, checkers] = await Promise.all([
     profileOfMachine(options.profile, process.env, session.signal),
     options.check === false ? undefined : connectCheckers(backends, checkTimeout),
   ]);
-  return readSelection(host, project, { timeout: checkTimeout, ...(profile === undefined ? {} : { profile }), ...(checkers === undefined ? {} : { checkers }) }, session.signal);
+  return readSelection(
+    host,
+    project,
+    { timeout: checkTimeout, ...(profile === undefined ? {} : { profile }), ...(checkers === undefined ? {} : { checkers }) },
+    session.signal,
+  );
 }
 
 /** A refusal as the failure that ends a command. */
 export function failureOf({ kind, message, remedy }: Refused): Error {
-  const code = kind === "unreachable" ? "unreachable" : kind === "lacks-capability" ? "unsupported" : kind === "ambiguous" ? "invalid-input" : "not-found";
+  const code =
+    kind === "unreachable" ? "unreachable" : kind === "lacks-capability" ? "unsupported" : kind === "ambiguous" ? "invalid-input" : "not-found";
   return failed(code, message, { ...(kind === "unreachable" ? { retry: "transient" } : {}), ...(remedy === undefined ? {} : { remedy }) });
 }

@@ -6,7 +6,10 @@ import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
 /** `holdfast show-backends`: every declared endpoint below the program that serves it, and whether it answers now. */
-export async function showBackends(session: Session, options: CommonOptions & { readonly json?: boolean; readonly jsonOutput?: boolean }): Promise<number> {
+export async function showBackends(
+  session: Session,
+  options: CommonOptions & { readonly json?: boolean; readonly jsonOutput?: boolean },
+): Promise<number> {
   const wantsJson = options.json === true || options.jsonOutput === true;
   const outputs = decodeOutputs([...(options.output ?? []), ...(wantsJson ? ["json"] : [])], ["json"] as const);
   const host = await session.host();
@@ -24,8 +27,25 @@ export async function showBackends(session: Session, options: CommonOptions & { 
 function textOf(providers: Readonly<Record<string, readonly BackendRow[]>>, width: number): string {
   const groups = Object.entries(providers);
   if (groups.length === 0) return "No backends are declared.\n";
-  const columns = [{ title: "backend", minimum: 10 }, { title: "url", minimum: 20 }, { title: "state", minimum: 9 }, { title: "version" }, { title: "active" }, { title: "models", minimum: 12 }, { title: "detail", minimum: 12 }];
-  return groups.map(([provider, rows]) => `${plainText(provider)}\n${renderTable(columns, rows.map((row) => [row.name, row.url ?? "", row.state, row.version ?? "", row.active ?? "", shortList(row.models), row.detail]), { width })}`).join("\n");
+  const columns = [
+    { title: "backend", minimum: 10 },
+    { title: "url", minimum: 20 },
+    { title: "state", minimum: 9 },
+    { title: "version" },
+    { title: "active" },
+    { title: "models", minimum: 12 },
+    { title: "detail", minimum: 12 },
+  ];
+  return groups
+    .map(
+      ([provider, rows]) =>
+        `${plainText(provider)}\n${renderTable(
+          columns,
+          rows.map((row) => [row.name, row.url ?? "", row.state, row.version ?? "", row.active ?? "", shortList(row.models), row.detail]),
+          { width },
+        )}`,
+    )
+    .join("\n");
 }
 
 function shortList(ids: readonly string[]): string {

@@ -2,7 +2,18 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
 /** How the server answers a chat request. */
-export type ChatMode = "stream" | "plain" | "no-usage" | "no-stream-options" | "refuse" | "hang" | "hang-midway" | "endless" | "html" | "error-midway" | "redirect";
+export type ChatMode =
+  | "stream"
+  | "plain"
+  | "no-usage"
+  | "no-stream-options"
+  | "refuse"
+  | "hang"
+  | "hang-midway"
+  | "endless"
+  | "html"
+  | "error-midway"
+  | "redirect";
 
 /** One request as it came in. */
 export interface ChatRequest {
@@ -81,7 +92,8 @@ async function stream(response: ServerResponse, mode: ChatMode): Promise<void> {
     if (mode === "error-midway") return void response.end(`data: ${JSON.stringify({ error: { message: "out of memory" } })}\n\n`);
   }
   while (mode === "endless" && !response.destroyed) await part(response, `data: ${"x".repeat(64 * 1024)}`);
-  if (mode !== "no-usage" && mode !== "no-stream-options") await part(response, `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 7, completion_tokens: 4 } })}\n\n`);
+  if (mode !== "no-usage" && mode !== "no-stream-options")
+    await part(response, `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 7, completion_tokens: 4 } })}\n\n`);
   response.end("data: [DONE]");
 }
 

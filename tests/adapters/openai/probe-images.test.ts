@@ -46,7 +46,9 @@ describe("pictures for a probe", () => {
   it("refuses what is absent, too large, or no regular file, without waiting for a pipe", async () => {
     const images = createProbeImages({ mostBytes: 8 });
     await expect(images.read(join(allowed, "nothing.png"), signal)).rejects.toMatchObject({ failure: { code: "not-found" } });
-    await expect(images.read(join(allowed, "in.jpg"), signal)).rejects.toMatchObject({ failure: { code: "invalid-input", message: expect.stringContaining("12 bytes") } });
+    await expect(images.read(join(allowed, "in.jpg"), signal)).rejects.toMatchObject({
+      failure: { code: "invalid-input", message: expect.stringContaining("12 bytes") },
+    });
     await expect(images.read(join(allowed, "pipe.png"), signal)).rejects.toMatchObject({ failure: { code: "invalid-input" } });
     await expect(images.read(allowed, signal)).rejects.toMatchObject({ failure: { code: "invalid-input" } });
   });
@@ -54,6 +56,7 @@ describe("pictures for a probe", () => {
   it("S1.52 reads below an allowed folder only, links and dots included", async () => {
     const images = createProbeImages({ root: allowed });
     expect(await images.read("in.jpg", signal)).toMatchObject({ path: "in.jpg", mediaType: "image/png" });
-    for (const path of ["link.png", "../out.png", join(root, "out.png"), "."]) await expect(images.read(path, signal), path).rejects.toMatchObject({ failure: { code: "unsafe-path" } });
+    for (const path of ["link.png", "../out.png", join(root, "out.png"), "."])
+      await expect(images.read(path, signal), path).rejects.toMatchObject({ failure: { code: "unsafe-path" } });
   });
 });

@@ -11,7 +11,14 @@ beforeEach(() => void server.requests.splice(0));
 afterAll(() => server.close());
 
 const signal = new AbortController().signal;
-const request = (more: Partial<ProbeRequest> = {}): ProbeRequest => ({ endpoint: `${server.url}/v1/`, model: "tiny", prompt: "What is it?", maxTokens: 16, timeout: 10_000, ...more });
+const request = (more: Partial<ProbeRequest> = {}): ProbeRequest => ({
+  endpoint: `${server.url}/v1/`,
+  model: "tiny",
+  prompt: "What is it?",
+  maxTokens: 16,
+  timeout: 10_000,
+  ...more,
+});
 const ask = (mode: ChatMode, more: Partial<ProbeRequest> = {}): Promise<ProbeAnswer> => {
   server.mode = mode;
   return createProber().ask(request(more), signal);
@@ -39,7 +46,10 @@ describe("asking a model", () => {
 
   it("S1.40 sends a picture with its own media type", async () => {
     await ask("stream", { image: { path: "x.webp", mediaType: "image/webp", bytes: Buffer.from("abc") } });
-    expect(server.requests[0]?.body.messages?.[0]?.content).toEqual([{ type: "text", text: "What is it?" }, { type: "image_url", image_url: { url: "data:image/webp;base64,YWJj" } }]);
+    expect(server.requests[0]?.body.messages?.[0]?.content).toEqual([
+      { type: "text", text: "What is it?" },
+      { type: "image_url", image_url: { url: "data:image/webp;base64,YWJj" } },
+    ]);
   });
 
   it("a refusal is an answer with its status; an error in the middle keeps what came before", async () => {
@@ -60,7 +70,9 @@ describe("asking a model", () => {
     await expect(ask("endless")).rejects.toMatchObject({ failure: { code: "protocol" } });
     await expect(ask("html")).rejects.toMatchObject({ failure: { code: "protocol" } });
     await expect(ask("stream", { endpoint: "file:///etc" })).rejects.toMatchObject({ failure: { code: "invalid-input" } });
-    await expect(ask("stream", { endpoint: "http://127.0.0.1:9/v1" })).rejects.toMatchObject({ failure: { code: "unreachable", message: expect.stringContaining("127.0.0.1:9") } });
+    await expect(ask("stream", { endpoint: "http://127.0.0.1:9/v1" })).rejects.toMatchObject({
+      failure: { code: "unreachable", message: expect.stringContaining("127.0.0.1:9") },
+    });
   });
 
   it("sends a key to its own origin only, and shows credentials in no message", async () => {
