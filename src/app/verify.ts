@@ -5,6 +5,7 @@ import type { MemoryChange } from "../domain/inventory.ts";
 import type { Holding, VerificationLevel } from "../domain/observed.ts";
 import { assessAll } from "../domain/plan.ts";
 import type { ProgressSink } from "../ports/progress.ts";
+import { count } from "../report/quantities.ts";
 import { exitCodes, worstExitCode } from "./exit-code.ts";
 import type { Host } from "./host.ts";
 import { observeModels } from "./observe-models.ts";
@@ -74,12 +75,20 @@ function heldVerification(held: Extract<Assessment, { state: "held" }>, level: V
   const bytes = holding.artifacts.reduce((total, artifact) => total + artifact.size, 0);
   const base = { name: held.model.metadata.name, level, files: holding.artifacts.length, bytes, defects: held.defects };
   if (held.identity === "different") return { ...base, state: "violation", detail: `holds ${holding.contentId ?? "other content"}, the lock says ${lock?.source.kind === "ollama" ? lock.source.manifestDigest : ""}` };
-  if (held.defects.length > 0) return { ...base, state: "violation", detail: `${held.defects.length} of ${holding.artifacts.length} files are wrong` };
+  if (held.defects.length > 0) return defective(base, held.defects, holding.artifacts.length);
+  const unread = level === "presence" ? 0 : holding.artifacts.filter(({ found }) => found.state === "present" && found.level === "presence").length;
+  if (unread > 0) return { ...base, state: "unknown", detail: level === "full" ? `${count(unread, "file")} could not be read from here` : `${count(unread, "file")} not hashed since they last changed` };
+  if (level === "presence") return { ...base, state: lock === undefined ? "unlocked" : "ok", detail: "present with the right sizes; no byte was read" };
   const digest = digestOf(holding);
   const proven = digest === undefined ? {} : { contentDigest: digest };
   if (lock === undefined) return { ...base, ...proven, state: "unlocked", detail: "matches what its store declares; nothing pins it" };
-  if (level !== "presence" && held.unverified.length > 0) return { ...base, state: "unknown", detail: `${held.unverified.length} files could not be hashed from here` };
   return { ...base, ...proven, state: "ok", detail: held.identity === "cosmetic" ? "same bytes; only the manifest text differs" : "matches the lock" };
+}
+
+function defective(base: Omit<Verification, "state" | "detail">, defects: readonly Defect[], files: number): Verification {
+  const unreadable = defects.every((defect) => defect.kind === "unreadable");
+  if (unreadable) return { ...base, state: "unknown", detail: `${count(defects.length, "file")} cannot be read: ${defects[0]?.failure?.message ?? ""}` };
+  return { ...base, state: "violation", detail: `${defects.length} of ${files} files are wrong` };
 }
 
 function digestOf(holding: Holding): string | undefined {

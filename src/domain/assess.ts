@@ -41,8 +41,16 @@ export type Assessment =
       readonly unverified: readonly string[];
     };
 
+interface Input {
+  readonly desired: DesiredState;
+  readonly lock: LockFile;
+  readonly observed: ObservedState;
+  readonly memory: Memory;
+  readonly upstream: UpstreamState;
+}
+
 /** Compares one declared model with what was seen. Absence counts only in a complete observation. */
-export function assess(model: Model, input: { desired: DesiredState; lock: LockFile; observed: ObservedState; memory: Memory; upstream: UpstreamState }): Assessment {
+export function assess(model: Model, input: Input): Assessment {
   const entry = lockEntryOf(input.lock, model.metadata.name);
   const lock = effectiveLock(model, input.lock);
   const placement = placementOf(model, input.desired, lock);
@@ -54,7 +62,7 @@ export function assess(model: Model, input: { desired: DesiredState; lock: LockF
   if (observation.state === "unknown") return { state: "unknown", model, store, failure: observation.failure };
   const withLock = lock === undefined ? {} : { lock };
   const holding = findHolding(model, placement, observation.holdings, input.memory);
-  if (holding !== undefined) return assessHolding(model, holding, lock, input.upstream);
+  if (holding !== undefined) return assessHolding(model, holding, lock, input);
   const ref = placement.ref;
   const unreadable = ref === undefined ? undefined : itemAt(observation.unreadable, { store, ref });
   if (unreadable !== undefined) return { state: "unreadable", model, store, ref: unreadable.ref, failure: unreadable.failure, ...withLock };
@@ -64,12 +72,34 @@ export function assess(model: Model, input: { desired: DesiredState; lock: LockF
   return { state: "missing", model, store, ...(ref === undefined ? {} : { ref }), ...withLock };
 }
 
-function assessHolding(model: Model, holding: Holding, lock: LockEntry | undefined, upstream: UpstreamState): Assessment {
+function assessHolding(model: Model, holding: Holding, lock: LockEntry | undefined, { upstream, observed }: Pick<Input, "upstream" | "observed">): Assessment {
   const identity = identityOf(holding, lock);
+  if (lock === undefined && isUnnamedFolder(model, holding)) return assessUnnamedFolder(model, holding, upstream);
   const base = { state: "held", model, store: holding.store, holding, ...(lock === undefined ? {} : { lock }), identity } as const;
   if (lock === undefined) return { ...base, defects: [...ownDefects(holding), ...incompleteSnapshot(model, holding, upstream)], unverified: [] };
   if (identity === "different") return { ...base, defects: [], unverified: [] };
-  return { ...base, defects: lockDefects(holding, lock), unverified: unverifiedPaths(holding, lock) };
+  return { ...base, defects: lockDefects(holding, lock), unverified: observed.level === "presence" ? [] : unverifiedPaths(holding, lock) };
+}
+
+/** A folder that is declared for a Hub model and has no record of any download: its files may be anything. */
+function isUnnamedFolder(model: Model, holding: Holding): boolean {
+  return model.source.kind === "huggingface" && holding.store === "directory" && holding.contentId === undefined;
+}
+
+function assessUnnamedFolder(model: Model, holding: Holding, upstream: UpstreamState): Assessment {
+  const { store } = holding;
+  const offered = upstream[model.metadata.name];
+  if (offered?.state !== "resolved" || offered.kind !== "huggingface") {
+    const failure = offered?.state === "failed" ? offered.failure : { code: "unsupported", retry: "transient", message: `${holding.ref} has files and no record of where they come from; the hub was not asked` } as const;
+    return { state: "unknown", model, store, failure };
+  }
+  const byPath = new Map(holding.artifacts.map((artifact) => [artifact.path, artifact]));
+  const defects = offered.files.flatMap((file): readonly Defect[] => {
+    const artifact = byPath.get(file.path);
+    const expected = file.sha256 === undefined ? {} : { expected: file.sha256 };
+    return artifact === undefined ? [{ kind: "missing", path: file.path, blob: file.path, ...expected }] : [defectOf(artifact, file.size, file.sha256) ?? []].flat();
+  });
+  return { state: "held", model, store, holding, identity: "unlocked", defects, unverified: [] };
 }
 
 function identityOf(holding: Holding, lock: LockEntry | undefined): Identity {

@@ -4,7 +4,7 @@ import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
 import type { Drift, DriftClass } from "./drift.ts";
 import { lockEntryOf } from "./lock.ts";
-import type { Holding, ServingObservation } from "./observed.ts";
+import type { Holding, ServingObservation, VerificationLevel } from "./observed.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { itemAt } from "./place-index.ts";
 import { roleFindings } from "./role-contract.ts";
@@ -14,7 +14,7 @@ type Finding = Omit<Drift, "id" | "level" | "response">;
 /** Every difference between desired and observed state, each with what the plan does about it. */
 export function diff(assessments: readonly Assessment[], plan: Plan, input: PlanInput): readonly Drift[] {
   const findings = [
-    ...assessments.flatMap(declaredFindings),
+    ...assessments.flatMap((assessment) => declaredFindings(assessment, input.observed.level)),
     ...assessments.flatMap((assessment) => lockFindings(assessment, input)),
     ...unknownStoreFindings(input),
     ...extraFindings(plan, input),
@@ -38,7 +38,7 @@ function responseTo(finding: Finding, plan: Plan): string {
   return blocked === undefined ? "reported only" : `blocked: ${blocked.reason}`;
 }
 
-function declaredFindings(assessment: Assessment): readonly Finding[] {
+function declaredFindings(assessment: Assessment, level: VerificationLevel): readonly Finding[] {
   if (assessment.state === "remote") return [];
   const { metadata, lifecycle } = assessment.model;
   const base = { object: `model/${metadata.name}`, store: assessment.store, location: metadata.location } as const;
@@ -52,7 +52,7 @@ function declaredFindings(assessment: Assessment): readonly Finding[] {
     case "unreadable":
       return [{ ...base, ref: assessment.ref, class: "corrupt", message: `${assessment.ref} cannot be read: ${assessment.failure.message}` }];
     case "held":
-      return heldFindings(assessment, base);
+      return heldFindings(assessment, base, level);
   }
 }
 
@@ -60,7 +60,13 @@ function refOf(ref: string | undefined): { readonly ref?: string } {
   return ref === undefined ? {} : { ref };
 }
 
-function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<Finding, "object" | "store" | "location">): readonly Finding[] {
+/** Files that a full look was asked to read and could not. */
+function unreadFiles(holding: Holding, level: VerificationLevel): number {
+  if (level !== "full") return 0;
+  return holding.artifacts.filter(({ found }) => found.state === "present" && found.level === "presence").length;
+}
+
+function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<Finding, "object" | "store" | "location">, level: VerificationLevel): readonly Finding[] {
   const { holding, lock } = held;
   const ref = { ref: holding.ref };
   if (held.identity === "different") {
@@ -69,7 +75,9 @@ function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<F
     return [{ ...base, ...ref, class: "digest", message: `${holding.ref} has other content than the lock`, ...expected, ...actual }];
   }
   const unverified: readonly Finding[] = held.unverified.length === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${held.unverified.length} locked files of ${holding.ref} were not hashed since they last changed` }];
-  return [...held.defects.map((defect) => defectFinding(defect, holding, base)), ...unverified];
+  const unread = held.lock === undefined ? unreadFiles(holding, level) : 0;
+  const unproven: readonly Finding[] = unread === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${unread} files of ${holding.ref} could not be read from here` }];
+  return [...held.defects.map((defect) => defectFinding(defect, holding, base)), ...unverified, ...unproven];
 }
 
 const defectClass: Readonly<Record<Defect["kind"], DriftClass>> = { missing: "incomplete", incomplete: "incomplete", corrupt: "corrupt", unreadable: "unknown", unexpected: "extra" };

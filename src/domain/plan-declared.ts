@@ -171,7 +171,8 @@ function planReplace(held: Held, input: PlanInput, owner: InventoryItem | undefi
   const { name } = held.model.metadata;
   const locked = held.lock?.source.kind === "ollama" ? held.lock.source.manifestDigest : "";
   const why = `content is ${(held.holding.contentId ?? "unknown").slice(0, 12)}, the lock says ${locked.slice(0, 12)}`;
-  if (owner === undefined && !input.options.replace.includes(name)) {
+  const putThere = owner?.contentId !== undefined && owner.contentId === held.holding.contentId;
+  if (!putThere && !input.options.replace.includes(name)) {
     return block({
       object: `model/${name}`,
       cause: "digest",

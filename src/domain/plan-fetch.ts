@@ -133,7 +133,8 @@ function lockedFiles(lock: LockEntry, offered: readonly UpstreamFile[]): readonl
 function impossible(upstream: Upstream | undefined): FetchChoice {
   if (upstream?.state !== "failed") return { state: "impossible", cause: "unknown", reason: "the hub was not asked" };
   const { failure } = upstream;
-  return { state: "impossible", cause: failure.retry === "transient" ? "unknown" : "missing", reason: failure.message, failure, ...remedyOf(failure) };
+  const cause = failure.retry === "transient" || failure.code === "protocol" ? "unknown" : "missing";
+  return { state: "impossible", cause, reason: failure.message, failure, ...remedyOf(failure) };
 }
 
 function remedyOf(failure: Failure): { readonly remedy?: string } {

@@ -38,7 +38,8 @@ function leavingInventory(assessments: readonly Assessment[], input: PlanInput):
     .filter((item) => !declared.has(item.name) || settled.has(item.name) || remote.has(item.name))
     .map((item): Leaving => {
       const holding = holdingAt(input, item.store, item.ref);
-      const { name, store, ref, contentId } = item;
+      const { name, store, ref } = item;
+      const contentId = holding?.contentId ?? item.contentId;
       return { name, store, ref, because: "not-in-manifests", item, ...(contentId === undefined ? {} : { contentId }), ...(holding === undefined ? {} : { holding }) };
     });
 }
@@ -46,6 +47,15 @@ function leavingInventory(assessments: readonly Assessment[], input: PlanInput):
 /** True when a declared model lives (or will live) at this very place. */
 export function isWanted(place: Place, assessments: readonly Assessment[]): boolean {
   return itemAt(wantedPlaces(assessments), place) !== undefined;
+}
+
+const active = new WeakMap<readonly Assessment[], readonly Assessment[]>();
+
+/** Assessments of models that are to stay. */
+export function activeOnly(assessments: readonly Assessment[]): readonly Assessment[] {
+  const known = active.get(assessments) ?? assessments.filter((assessment) => assessment.model.lifecycle.state === "active");
+  active.set(assessments, known);
+  return known;
 }
 
 const wanted = new WeakMap<readonly Assessment[], readonly Place[]>();
@@ -66,6 +76,8 @@ function leavingDeclared(assessments: readonly Assessment[], input: PlanInput): 
   return assessments.flatMap((assessment): readonly Leaving[] => {
     if (assessment.state !== "held" || assessment.model.lifecycle.state !== "deprecated") return [];
     const { holding, model, store } = assessment;
+    // An active model on the same bytes keeps them, whatever becomes of this name.
+    if (isWanted(holding, activeOnly(assessments))) return [];
     const content = holding.contentId === undefined ? {} : { contentId: holding.contentId };
     const item = ownedBy(assessment, input.memory);
     return [{ name: model.metadata.name, store, ref: holding.ref, because: "lifecycle", holding, assessment, ...content, ...(item === undefined ? {} : { item }) }];
@@ -96,6 +108,7 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
   const observation = observationOf(input.observed.stores, thing.store);
   if (observation?.state !== "observed") return nothing;
   if (thing.holding === undefined) return observation.complete ? act(forgetDraft(thing, "no longer declared and no longer here")) : nothing;
+  if (thing.because === "not-in-manifests" && isReplaced(thing)) return act(forgetDraft(thing, "no longer declared, and its content is not what Holdfast put there"));
   if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
   if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
   const deprecation = itemAt(input.memory.deprecations, thing);
@@ -123,6 +136,11 @@ function graceOf(thing: Leaving, fallback: Milliseconds): Milliseconds {
   return thing.assessment?.model.lifecycle.purgeAfter ?? thing.item?.purgeAfter ?? fallback;
 }
 
+/** Somebody put other content under a name that used to be ours: it is theirs. */
+function isReplaced({ item, holding }: Leaving): boolean {
+  return item?.contentId !== undefined && holding?.contentId !== undefined && item.contentId !== holding.contentId;
+}
+
 /** A plain folder that somebody else fills is never ours to delete. */
 function isForeign(thing: Leaving): boolean {
   return thing.store === "directory" && thing.item?.revision === undefined && thing.assessment?.model.source.kind !== "huggingface";
@@ -140,6 +158,7 @@ function purgeVeto(thing: Leaving, holding: Holding, input: PlanInput): Blocked 
   if (isLocked(thing, input)) return { object, cause: "guard", reason: "it is locked", remedy: `holdfast unlock ${thing.name}` };
   if (holding.loaded !== undefined) return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
   if (thing.item === undefined && thing.because !== "unmanaged") return { object, cause: "guard", reason: "Holdfast does not own it", remedy: `holdfast adopt ${thing.name}` };
+  if (isReplaced(thing)) return { object, cause: "guard", reason: "its content is not what Holdfast put there", remedy: `delete it by hand, or take ${thing.name} out of the manifests to forget it` };
   const quarantine = needsQuarantine(thing, input);
   if (quarantine && holding.location === undefined) {
     return { object, cause: "guard", reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy", remedy: "set `spec.store` of the backend, or delete the model by hand" };

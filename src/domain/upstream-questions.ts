@@ -26,7 +26,8 @@ export function upstreamQuestions(assessments: readonly Assessment[], input: Omi
 }
 
 function questionFor(assessment: Assessment, input: Omit<PlanInput, "upstream">): UpstreamQuestion | undefined {
-  if (assessment.state === "remote" || assessment.state === "unknown" || assessment.state === "unlockable") return undefined;
+  if (assessment.state === "remote" || assessment.state === "unlockable") return undefined;
+  if (assessment.state === "unknown") return questionForUnnamed(assessment, input);
   const { model, lock } = assessment;
   const { source } = model;
   if (source.kind !== "ollama" && source.kind !== "huggingface") return undefined;
@@ -35,6 +36,14 @@ function questionFor(assessment: Assessment, input: Omit<PlanInput, "upstream">)
   if (assessment.state === "held" && !needsUpstream(assessment, input)) return undefined;
   const observation = observationOf(input.observed.stores, assessment.store);
   return { key: model.metadata.name, source, ...pins(source.kind, lock, holding, observation) };
+}
+
+/** A folder without records can only be judged by what the hub offers. */
+function questionForUnnamed({ model, store, failure }: Extract<Assessment, { state: "unknown" }>, input: Omit<PlanInput, "upstream">): UpstreamQuestion | undefined {
+  const { source } = model;
+  const observed = observationOf(input.observed.stores, store)?.state === "observed";
+  const unnamed = source.kind === "huggingface" && source.layout === "dir" && observed && failure.code === "unsupported";
+  return unnamed ? { key: model.metadata.name, source } : undefined;
 }
 
 function needsUpstream(held: Extract<Assessment, { state: "held" }>, input: Omit<PlanInput, "upstream">): boolean {
