@@ -37,8 +37,8 @@ export async function observeActivation(host: Observer, place: Place, among?: re
   try {
     const { record, problem } = await readRecord(host, place);
     const ours = host.processes.find({ kind: "marked", scope: scopeOf(host.paths, backend), leaders: leadersOf(record) }, among);
-    const { listening, holders } = host.processes.holdersOf(place.port, among);
-    const strangers = holders.filter((holder) => !ours.some((own) => own.pid === holder.pid));
+    const { listening, listeners, told } = host.processes.holdersOf(place.port, among);
+    const strangers = [...listeners, ...told].filter((holder) => !ours.some((own) => own.pid === holder.pid));
     const stateFile = place.stateFile === undefined ? undefined : await compareStateFile(host, place.stateFile, record);
     return {
       state: "observed",

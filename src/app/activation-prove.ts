@@ -102,8 +102,8 @@ function checkIdentity({ url }: StartJob, target: ServingTarget, serving: Servin
 /** The answers must come from the server that was started, not from somebody else who has the port. */
 function checkListener({ host, place }: StartJob, started: Started): void {
   const ours = host.processes.find({ kind: "marked", scope: scopeOf(host.paths, place.backend), leaders: [started.leader] });
-  const { holders } = host.processes.holdersOf(place.port);
-  const [stranger] = holders;
-  if (stranger === undefined || holders.some((holder) => ours.some((own) => own.pid === holder.pid))) return;
+  const { listeners } = host.processes.holdersOf(place.port);
+  const stranger = listeners.find((listener) => !ours.some((own) => own.pid === listener.pid));
+  if (stranger === undefined) return;
   throw failed("conflict", `port ${place.port} is answered by pid ${stranger.pid} (${stranger.command.join(" ").slice(0, 120)})`);
 }

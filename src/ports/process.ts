@@ -40,11 +40,13 @@ export interface StopRequest {
   readonly timeout: Milliseconds;
 }
 
-/** What stood on a port. */
+/** Who has a port; processes of other users may be missing. */
 export interface PortHolders {
+  /** Somebody listens on it, known or not. */
   readonly listening: boolean;
-  /** Live processes that listen on it or were started with it as an argument; those of other users may be missing. */
-  readonly holders: readonly ProcessFacts[];
+  readonly listeners: readonly ProcessFacts[];
+  /** Live engines that were started with it as an argument and do not listen (yet). */
+  readonly told: readonly ProcessFacts[];
 }
 
 /** Starts, finds and stops the processes of serving engines on this machine. */

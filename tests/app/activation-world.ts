@@ -45,6 +45,8 @@ export interface ServingWorld {
 
 /** What a world may be made of instead of the usual. */
 export interface WorldOptions {
+  /** A new folder when left out; only for `useWorlds`. */
+  readonly root?: string;
   readonly backend?: Partial<Backend>;
   readonly env?: NodeJS.ProcessEnv;
   readonly port?: number;

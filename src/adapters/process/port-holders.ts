@@ -14,7 +14,7 @@ export function portHolders(port: number, processes: readonly ProcessFacts[]): P
   const sockets = listeningSockets(port);
   const listeners = sockets.size === 0 ? [] : processes.filter((candidate) => hasSocket(candidate.pid, sockets));
   const told = processes.filter((candidate) => !listeners.includes(candidate) && isTold(candidate.command, port));
-  return { listening: sockets.size > 0, holders: [...listeners, ...told] };
+  return { listening: sockets.size > 0, listeners, told };
 }
 
 function listeningSockets(port: number): ReadonlySet<string> {

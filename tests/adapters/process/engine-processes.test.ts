@@ -208,10 +208,10 @@ describe("stopping", () => {
 describe("the port", () => {
   it("S1.11 shows who listens, by pid", async () => {
     const port = await freePort();
-    expect(processes.holdersOf(port)).toEqual({ listening: false, holders: [] });
+    expect(processes.holdersOf(port)).toEqual({ listening: false, listeners: [], told: [] });
     const pid = own(spawn(process.execPath, ["-e", `require("net").createServer().listen(${port}, "127.0.0.1")`]));
     await until(() => processes.holdersOf(port).listening);
-    expect(processes.holdersOf(port).holders.map((holder) => holder.pid)).toEqual([pid]);
+    expect(processes.holdersOf(port).listeners.map((holder) => holder.pid)).toEqual([pid]);
   });
 
   it("S1.11 shows an engine that was told the port and does not listen yet, and no other program that mentions it", async () => {
@@ -219,9 +219,9 @@ describe("the port", () => {
     const engine = own(spawn("sh", ["-c", "sleep 110; :", "vllm", "serve", "--port", String(port)]));
     own(spawn("sh", ["-c", "sleep 111; :", "curl", "--port", String(port)]));
     const other = own(spawn("sh", ["-c", "sleep 112; :", "vllm", "serve", `--port=${port + 1}`]));
-    await until(() => processes.look(other) !== undefined && processes.holdersOf(port).holders.length > 0);
-    expect(processes.holdersOf(port)).toMatchObject({ listening: false, holders: [{ pid: engine }] });
-    expect(processes.holdersOf(port + 1).holders.map((holder) => holder.pid)).toEqual([other]);
+    await until(() => processes.look(other) !== undefined && processes.holdersOf(port).told.length > 0);
+    expect(processes.holdersOf(port)).toMatchObject({ listening: false, listeners: [], told: [{ pid: engine }] });
+    expect(processes.holdersOf(port + 1).told.map((holder) => holder.pid)).toEqual([other]);
   });
 
   it("S1.11 is locked by one at a time, and free again after kill -9 of the holder", async () => {

@@ -21,6 +21,8 @@ export interface Settings {
   readonly hang: boolean;
   readonly smoke: "answers" | "embeddings-only" | "fails";
   readonly busyMs: number;
+  /** File to which the instants of start, readiness, signal and end are appended, as one JSON object a line. */
+  readonly times?: string;
   /** File that receives arguments, environment and folder as JSON. */
   readonly dump?: string;
 }
@@ -92,6 +94,7 @@ function switches(env: Env): Omit<Settings, "dialect" | "model" | "servedIds" | 
     hang: env["FAKE_VLLM_HANG"] === "1",
     smoke: oneOf(env["FAKE_VLLM_SMOKE"], ["answers", "embeddings-only", "fails"]),
     busyMs: Number(env["FAKE_VLLM_BUSY_MS"] ?? 0),
+    ...(env["FAKE_VLLM_TIMES"] === undefined ? {} : { times: env["FAKE_VLLM_TIMES"] }),
     ...(env["FAKE_VLLM_DUMP"] === undefined ? {} : { dump: env["FAKE_VLLM_DUMP"] }),
   };
 }

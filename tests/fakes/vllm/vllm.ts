@@ -2,7 +2,7 @@
 // A stand-in for `vllm serve`, without any model: the command line, endpoints, log lines, signals and bad habits of the real one, in milliseconds.
 // Also understands `serve api_server ...` (LMDeploy) and `-m FILE ...` (llama.cpp). Switches: FAKE_VLLM_*, see settings.ts.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { answer, type EngineState } from "./answers.ts";
@@ -26,6 +26,10 @@ function say(who: string, text: string): void {
   process.stdout.write(`(${who} pid=${process.pid}) INFO 11-21 09:00:00 [stand-in] ${text}\n`);
 }
 
+function note({ times }: Settings, event: string, at = performance.timeOrigin + performance.now()): void {
+  if (times !== undefined) appendFileSync(times, `${JSON.stringify({ event, pid: process.pid, at })}\n`);
+}
+
 function startEngine({ engine }: Settings): readonly ChildProcess[] {
   if (engine === "none") return [];
   const env: NodeJS.ProcessEnv = { ...process.env };
@@ -46,6 +50,7 @@ async function serve(settings: Settings): Promise<void> {
   const end = async (): Promise<never> => {
     await wait(settings.stopMs);
     endEngines();
+    note(settings, "end");
     if (!loading) process.exit(0);
     // A signal while loading raises KeyboardInterrupt, and the process dies of SIGINT.
     process.kill(process.pid, "SIGINT");
@@ -55,8 +60,10 @@ async function serve(settings: Settings): Promise<void> {
   const onTerm = (): void => {
     if (settings.ignoreTerm === "always" || (settings.ignoreTerm === "load" && loading) || asked) return;
     asked = true;
+    note(settings, "signal");
     void end();
   };
+  note(settings, "start", performance.timeOrigin);
   await wait(settings.importMs);
   process.on("SIGTERM", onTerm);
   const socket = bindOnly(settings.host, settings.port);
@@ -88,6 +95,7 @@ async function serve(settings: Settings): Promise<void> {
   server.listen(socket ?? { host: settings.host, port: settings.port }, () => {
     loading = false;
     state.readySince = Date.now();
+    note(settings, "ready");
     say("APIServer", `Starting vLLM server on http://${settings.host}:${settings.port}`);
     say("APIServer", "Application startup complete.");
   });
