@@ -9,6 +9,7 @@ import { placeOfBlob } from "./cache-locate.ts";
 import { listRefs, listSnapshots, walkSnapshot, type SnapshotEntry } from "./cache-walk.ts";
 import { onDisk, unlessAbsent } from "./disk-errors.ts";
 import { parseHubRef } from "./hub-id.ts";
+import { noteForeign, partSnapshot } from "./known-entries.ts";
 import { withRepoLock } from "./repo-lock.ts";
 import { removeEmptyFolders, removeFile, removeTree } from "./safe-remove.ts";
 import { sweepSharedBlob } from "./shared-store.ts";
@@ -34,7 +35,13 @@ interface Target extends CacheRemoval {
   readonly paths: RepoPaths;
 }
 
-/** Removes a snapshot and the blobs that only it uses. A crash leaves a smaller snapshot whose links all work; running again finishes. */
+/** Refs below this are set for declared models; each project that declares one sets its own. */
+const declaredRefs = "holdfast/";
+
+/**
+ * Removes a snapshot and the blobs that only it uses; what somebody else put into its folder stays. A crash leaves a smaller snapshot whose links all
+ * work; running again finishes.
+ */
 export async function removeFromCache(removal: CacheRemoval): Promise<Removed> {
   const { cache, request, context } = removal;
   const ref = parseHubRef(request.ref);
@@ -53,32 +60,44 @@ export async function removeFromCache(removal: CacheRemoval): Promise<Removed> {
 }
 
 async function removeLocked(target: Target): Promise<Removed> {
-  const { cache, commit, paths, request } = target;
+  const { cache, commit, paths, request, context } = target;
   const folder = `${paths.snapshots}/${commit}`;
   const found = await onDisk(`could not look at ${folder}`, () => unlessAbsent(lstat(join(cache, folder))));
   if (found === undefined) return { freedBytes: 0 };
-  await removeRefs(target);
+  const refs = await refsTo(target);
+  requireOneHolder(target, refs);
+  for (const name of refs) await removeFile(cache, `${paths.refs}/${name}`);
+  await removeEmptyFolders(cache, paths.refs);
   if (!found.isDirectory()) {
     await removeFile(cache, folder);
     return { freedBytes: 0 };
   }
-  const entries = await walkSnapshot(join(cache, folder));
-  const quarantine = request.quarantine ? await putAway(target, entries) : undefined;
-  const freedBytes = await removeEntries(target, entries);
-  await removeTree(cache, folder);
+  const { known, foreign } = await partSnapshot(cache, paths, commit);
+  const quarantine = request.quarantine ? await putAway(target, known) : undefined;
+  const freedBytes = await removeEntries(target, known);
+  await removeEmptyFolders(cache, folder);
+  noteForeign(foreign, join(cache, folder), context);
   await removeFile(cache, paths.tree(commit));
   await removeTree(cache, `${paths.folder}/.no_exist/${commit}`);
   await removeEmptyRepo(target);
   return { freedBytes, ...(quarantine === undefined ? {} : { quarantine }) };
 }
 
-async function removeRefs({ cache, commit, paths }: Target): Promise<void> {
+async function refsTo({ cache, commit, paths }: Target): Promise<readonly string[]> {
   const { commits } = await listRefs(join(cache, paths.refs));
-  for (const [name, pointed] of commits) if (pointed === commit) await removeFile(cache, `${paths.refs}/${name}`);
-  await removeEmptyFolders(cache, paths.refs);
+  return [...commits].filter(([, pointed]) => pointed === commit).map(([name]) => name);
 }
 
-/** Keeps every file of the snapshot, also those that others use: a quarantined model is whole. */
+/** One declared ref is that of the model to be removed; a second one says that another project holds the same commit. */
+function requireOneHolder({ cache, paths, request }: Target, refs: readonly string[]): void {
+  const holders = refs.filter((name) => name.startsWith(declaredRefs)).toSorted();
+  if (holders.length < 2) return;
+  throw failed("conflict", `refused to remove ${request.ref}: more than one declared model holds it (${holders.join(", ")})`, {
+    remedy: `delete the refs that nobody needs any more in ${join(cache, paths.refs, declaredRefs)}`,
+  });
+}
+
+/** Keeps every file of the commit, also those that others use: a quarantined model is whole. */
 async function putAway({ cache, commit, paths, request, disk }: Target, entries: readonly SnapshotEntry[]): Promise<string | undefined> {
   const files: { readonly from: string; readonly as: string }[] = [];
   for (const entry of entries) {
@@ -138,6 +157,6 @@ async function removeEmptyRepo({ cache, paths }: Target): Promise<void> {
   const blobs = (await unlessAbsent(readdir(join(cache, paths.blobs)))) ?? [];
   if (commits.length > 0 || others.length > 0 || blobs.some((name) => !name.endsWith(partSuffix))) return;
   for (const name of blobs) await removeFile(cache, `${paths.blobs}/${name}`);
-  for (const folder of ["trees", ".no_exist", "refs", "blobs", "snapshots"]) await removeTree(cache, `${paths.folder}/${folder}`);
+  for (const folder of ["trees", ".no_exist", "refs"]) await removeTree(cache, `${paths.folder}/${folder}`);
   await removeEmptyFolders(cache, paths.folder);
 }

@@ -24,7 +24,8 @@ export interface SnapshotNames {
 
 const mostEntries = 200_000;
 const deepest = 64;
-const systemFiles: ReadonlySet<string> = new Set([".DS_Store"]);
+/** Files that an operating system leaves in any folder that is looked at. */
+export const systemFiles: ReadonlySet<string> = new Set([".DS_Store"]);
 
 /** Every file and link below a folder, sorted by path; links are listed, never followed. */
 export async function walkSnapshot(folder: string): Promise<readonly SnapshotEntry[]> {

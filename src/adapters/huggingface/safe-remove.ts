@@ -1,5 +1,6 @@
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { systemFiles } from "./cache-walk.ts";
 import { errnoOf, onDisk, unlessAbsent } from "./disk-errors.ts";
 import { openSafeFolder, type SafeFolder } from "./safe-folder.ts";
 
@@ -26,11 +27,13 @@ export async function removeTree(root: string, path: string): Promise<void> {
   });
 }
 
-/** Removes a folder and the folders in it as far as they hold no files. */
+/** Removes a folder and the folders in it as far as they hold no files but those of the operating system. */
 export async function removeEmptyFolders(root: string, path: string): Promise<void> {
   await inFolderOf(root, path, undefined, async (folder, name) => {
     const entries = (await unlessAbsent(readdir(folder.at(name), { withFileTypes: true }))) ?? [];
     for (const entry of entries) if (entry.isDirectory()) await removeEmptyFolders(root, `${path}/${entry.name}`);
+    const rest = (await unlessAbsent(readdir(folder.at(name)))) ?? [];
+    if (rest.every((entry) => systemFiles.has(entry))) for (const entry of rest) await removeFile(root, `${path}/${entry}`);
     await rmdir(folder.at(name)).catch((error: unknown) => {
       if (!["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw error;
     });

@@ -37,6 +37,46 @@ describe("removing", () => {
     expect(await exists(join(scene.folder, "snapshots"))).toBe(true);
   });
 
+  it("SEC-04 leaves what a user put into the snapshot where it is, says so, and is done when it runs again", async () => {
+    await scene.pull(first);
+    const canary = join(scene.world.root, "canary");
+    await writeFile(canary, "precious");
+    const snapshot = join(scene.folder, "snapshots", first.commit);
+    await mkdir(join(snapshot, "lora"));
+    await writeFile(join(snapshot, "lora/adapter.bin"), "mine");
+    await symlink(canary, join(snapshot, "lora/linked"));
+    await writeFile(join(snapshot, "sub/.DS_Store"), "");
+    const { quarantine } = await scene.remove(first, true);
+    expect((await readdir(snapshot, { recursive: true })).toSorted()).toEqual(["lora", "lora/adapter.bin", "lora/linked"]);
+    expect(await readFile(join(snapshot, "lora/linked"), "utf8")).toBe("precious");
+    expect(await filesBelow(scene.folder)).toEqual({ [`/snapshots/${first.commit}/lora/adapter.bin`]: "mine" });
+    expect(Object.keys(await filesBelow(quarantine ?? "")).join()).not.toContain("lora");
+    expect(scene.world.events).toContainEqual({ type: "note", id: "a1", message: expect.stringMatching(/left 2 files .*: lora\/adapter\.bin, lora\/linked$/) });
+    expect(await scene.remove(first)).toEqual({ freedBytes: 0 });
+    expect(await readFile(join(snapshot, "lora/adapter.bin"), "utf8")).toBe("mine");
+  });
+
+  it("takes regular files that the commit lists, as on systems without links", async () => {
+    await installInCache(scene.world.cacheDir, first);
+    await rm(scene.snapshotFile("config.json"));
+    await writeFile(scene.snapshotFile("config.json"), '{"a":1}');
+    await scene.remove(first);
+    expect(await exists(join(scene.folder, "snapshots", first.commit))).toBe(false);
+  });
+
+  it("deletes nothing while a second declared model holds the commit", async () => {
+    await scene.pull(first, { refs: ["holdfast/mine", "main"] });
+    await scene.pull(first, { refs: ["holdfast/theirs"] });
+    const before = await filesBelow(scene.folder);
+    await expect(scene.remove(first)).rejects.toMatchObject({
+      failure: { code: "conflict", retry: "terminal", message: expect.stringContaining("holdfast/mine, holdfast/theirs"), remedy: expect.stringContaining("refs") },
+    });
+    expect(await filesBelow(scene.folder)).toEqual(before);
+    await rm(join(scene.folder, "refs/holdfast/theirs"));
+    await scene.remove(first);
+    expect(await exists(scene.folder)).toBe(false);
+  });
+
   it("counts bytes that another name keeps as not freed", async () => {
     await scene.pull(other);
     await link(scene.blob("model.safetensors", other), join(scene.world.root, "another name"));
