@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { compareText } from "../../src/domain/diagnostic.ts";
-import { emptyMemory, type Memory, type MemoryChange } from "../../src/domain/inventory.ts";
+import { emptyMemory, type Deprecation, type DiscoveredModel, type InventoryItem, type Memory } from "../../src/domain/inventory.ts";
+import type { MemoryChange, Suspicion, Tombstone, Verification } from "../../src/domain/inventory.ts";
 import type { StoreId } from "../../src/domain/observed.ts";
 import type { RunRecord, StateStore } from "../../src/ports/state-store.ts";
 
@@ -47,6 +48,28 @@ export function describeStateStore(name: string, fixture: () => StateStoreFixtur
           again.close();
         }),
         { numRuns: 60 },
+      );
+    });
+
+    it("law: every field of every thing survives a restart, those that are optional too", async () => {
+      const { fresh, reopen } = fixture();
+      await fc.assert(
+        fc.asyncProperty(fullMemory, async (memory) => {
+          const store = await fresh();
+          await store.commit([
+            ...memory.inventory.map((item) => ({ kind: "own" as const, item })),
+            ...memory.deprecations.map((deprecation) => ({ kind: "deprecate" as const, deprecation })),
+            ...memory.discovered.map((model) => ({ kind: "discover" as const, model })),
+            ...memory.tombstones.map((tombstone) => ({ kind: "bury" as const, tombstone })),
+            ...memory.verifications.map((verification) => ({ kind: "verified" as const, verification })),
+            ...memory.suspicions.map((suspicion) => ({ kind: "suspect" as const, suspicion })),
+          ]);
+          store.close();
+          const again = await reopen();
+          expect(await again.load()).toEqual(memory);
+          again.close();
+        }),
+        { numRuns: 20 },
       );
     });
 
@@ -103,52 +126,57 @@ const instant = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4
 const digest = fc.stringMatching(/^[0-9a-f]{64}$/);
 const size = fc.maxSafeNat();
 const place = { name, store, ref };
-const optional = { requiredKeys: [] as [] };
+
+/** How to make every field of a thing; one that was forgotten does not type-check. */
+type Fields<T> = { readonly [K in keyof Required<T>]: fc.Arbitrary<Required<T>[K]> };
+
+const inventoryFields: Fields<InventoryItem> = {
+  ...place,
+  contentId: ref,
+  revision: ref,
+  contentDigest: digest,
+  origin: fc.constantFrom("pulled", "adopted"),
+  since: instant,
+  sizeBytes: size,
+  protect: fc.boolean(),
+  purgeAfter: fc.nat(),
+};
+const deprecationFields: Fields<Deprecation> = {
+  ...place,
+  since: instant,
+  reason: fc.constantFrom("not-in-manifests", "lifecycle", "placeholder", "unmanaged"),
+  confirmations: fc.nat(),
+};
+const discoveredFields: Fields<DiscoveredModel> = { ...place, firstSeen: instant };
+const tombstoneFields: Fields<Tombstone> = { ...place, contentId: ref, sizeBytes: size, purgedAt: instant, quarantine: name };
+const verificationFields: Fields<Verification> = { name, at: instant, level: fc.constantFrom("presence", "stat", "full"), contentDigest: digest };
+const suspicionFields: Fields<Suspicion> = { store, fingerprint: digest, firstSeen: instant };
+
+/** One of each, with nothing left out. */
+const fullMemory: fc.Arbitrary<Memory> = fc.record({
+  inventory: fc.tuple(fc.record(inventoryFields)),
+  deprecations: fc.tuple(fc.record(deprecationFields)),
+  discovered: fc.tuple(fc.record(discoveredFields)),
+  tombstones: fc.tuple(fc.record(tombstoneFields)),
+  verifications: fc.tuple(fc.record(verificationFields)),
+  suspicions: fc.tuple(fc.record(suspicionFields)),
+});
 
 const arbitraryChange: fc.Arbitrary<MemoryChange> = fc.oneof(
   fc.record({
     kind: fc.constant("own" as const),
-    item: fc
-      .tuple(
-        fc.record({
-          ...place,
-          origin: fc.constantFrom("pulled" as const, "adopted" as const),
-          since: instant,
-          sizeBytes: size,
-          protect: fc.boolean(),
-        }),
-        fc.record({ contentId: ref, contentDigest: digest, purgeAfter: fc.nat() }, optional),
-      )
-      .map(([required, extra]) => ({ ...required, ...extra })),
+    item: fc.record(inventoryFields, { requiredKeys: ["name", "store", "ref", "origin", "since", "sizeBytes", "protect"] }),
   }),
   fc.record({ kind: fc.constant("disown" as const), ...place }),
-  fc.record({
-    kind: fc.constant("deprecate" as const),
-    deprecation: fc.record({
-      ...place,
-      since: instant,
-      reason: fc.constantFrom("not-in-manifests" as const, "lifecycle" as const, "placeholder" as const, "unmanaged" as const),
-      confirmations: fc.nat(),
-    }),
-  }),
+  fc.record({ kind: fc.constant("deprecate" as const), deprecation: fc.record(deprecationFields) }),
   fc.record({ kind: fc.constantFrom("undeprecate" as const, "undiscover" as const), store, ref }),
-  fc.record({ kind: fc.constant("discover" as const), model: fc.record({ ...place, firstSeen: instant }) }),
+  fc.record({ kind: fc.constant("discover" as const), model: fc.record(discoveredFields) }),
   fc.record({
     kind: fc.constant("bury" as const),
-    tombstone: fc
-      .tuple(fc.record({ ...place, sizeBytes: size, purgedAt: instant }), fc.record({ contentId: ref, quarantine: name }, optional))
-      .map(([required, extra]) => ({ ...required, ...extra })),
+    tombstone: fc.record(tombstoneFields, { requiredKeys: ["name", "store", "ref", "sizeBytes", "purgedAt"] }),
   }),
-  fc.record({
-    kind: fc.constant("verified" as const),
-    verification: fc.record({
-      name,
-      at: instant,
-      level: fc.constantFrom("presence" as const, "stat" as const, "full" as const),
-      contentDigest: digest,
-    }),
-  }),
-  fc.record({ kind: fc.constant("suspect" as const), suspicion: fc.record({ store, fingerprint: digest, firstSeen: instant }) }),
+  fc.record({ kind: fc.constant("verified" as const), verification: fc.record(verificationFields) }),
+  fc.record({ kind: fc.constant("suspect" as const), suspicion: fc.record(suspicionFields) }),
   fc.record({ kind: fc.constant("unsuspect" as const), store }),
 );
 

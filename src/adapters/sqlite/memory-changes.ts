@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import type { MemoryChange } from "../../domain/inventory.ts";
+import type { Deprecation, DiscoveredModel, InventoryItem, MemoryChange, Suspicion, Tombstone, Verification } from "../../domain/inventory.ts";
 
 type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -9,14 +9,31 @@ interface Change {
   readonly values: Values;
 }
 
+/** Names the fields of a thing; one that is missing here does not type-check. */
+function fields<T>(all: Readonly<Record<keyof T, true>>): readonly string[] {
+  return Object.keys(all);
+}
+
 /** Columns of each table, in the order in which they are written. */
 const columns: Readonly<Record<string, readonly string[]>> = {
-  inventory: ["name", "store", "ref", "contentId", "contentDigest", "origin", "since", "sizeBytes", "protect", "purgeAfter"],
-  deprecations: ["name", "store", "ref", "since", "reason", "confirmations"],
-  discovered: ["name", "store", "ref", "firstSeen"],
-  tombstones: ["name", "store", "ref", "contentId", "sizeBytes", "purgedAt", "quarantine"],
-  verifications: ["name", "at", "level", "contentDigest"],
-  suspicions: ["store", "fingerprint", "firstSeen"],
+  inventory: fields<InventoryItem>({
+    name: true,
+    store: true,
+    ref: true,
+    contentId: true,
+    revision: true,
+    contentDigest: true,
+    origin: true,
+    since: true,
+    sizeBytes: true,
+    protect: true,
+    purgeAfter: true,
+  }),
+  deprecations: fields<Deprecation>({ name: true, store: true, ref: true, since: true, reason: true, confirmations: true }),
+  discovered: fields<DiscoveredModel>({ name: true, store: true, ref: true, firstSeen: true }),
+  tombstones: fields<Tombstone>({ name: true, store: true, ref: true, contentId: true, sizeBytes: true, purgedAt: true, quarantine: true }),
+  verifications: fields<Verification>({ name: true, at: true, level: true, contentDigest: true }),
+  suspicions: fields<Suspicion>({ store: true, fingerprint: true, firstSeen: true }),
 };
 
 /** Applies changes in order, inside the caller's transaction. */

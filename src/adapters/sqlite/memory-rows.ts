@@ -9,6 +9,8 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 export function decodeInventoryItem(row: Row): InventoryItem {
   const [contentId, contentDigest, purgeAfter] = [optionalText(row, "contentId"), optionalText(row, "contentDigest"), row["purgeAfter"]];
+  // A database that may not be changed is read with the columns it has.
+  const revision = row["revision"] === undefined ? undefined : optionalText(row, "revision");
   return {
     name: text(row, "name"),
     store: store(row),
@@ -18,6 +20,7 @@ export function decodeInventoryItem(row: Row): InventoryItem {
     sizeBytes: number(row, "sizeBytes"),
     protect: number(row, "protect") === 1,
     ...(contentId === undefined ? {} : { contentId }),
+    ...(revision === undefined ? {} : { revision }),
     ...(contentDigest === undefined ? {} : { contentDigest }),
     ...(purgeAfter === null ? {} : { purgeAfter: number(row, "purgeAfter") }),
   };

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { DatabaseSync } from "node:sqlite";
 import { failed } from "../../domain/failure.ts";
-import { requireKnownVersion, schemaVersion } from "./schema.ts";
+import { requireKnownVersion } from "./schema.ts";
 import { sqlite } from "./sqlite-module.ts";
 import { busyTimeoutMs, type StateDatabase, type StateDatabaseOptions } from "./state-database.ts";
 import { isDamage, toStateFailure } from "./state-failure.ts";
@@ -55,7 +55,8 @@ export class ReadOnlyDatabase implements StateDatabase {
   #readFrom<T>(location: string | URL, query: (database: DatabaseSync) => T, absent: T): T {
     const database = new (sqlite().DatabaseSync)(location, { timeout: busyTimeoutMs, readOnly: true });
     try {
-      return requireKnownVersion(database, this.#options.path) < schemaVersion ? absent : query(database);
+      // Later versions only add to the first, so what an older Holdfast wrote is read as it is.
+      return requireKnownVersion(database, this.#options.path) === 0 ? absent : query(database);
     } finally {
       database.close();
     }

@@ -40,6 +40,7 @@ const migrations: readonly string[] = [
     at TEXT NOT NULL, PRIMARY KEY (device, inode)
   ) STRICT, WITHOUT ROWID;
   `,
+  "ALTER TABLE inventory ADD COLUMN revision TEXT",
 ];
 
 /** Version of the schema that this program writes. */

@@ -67,6 +67,24 @@ describe("sqlite", () => {
     again.stateStore.close();
   });
 
+  it.each(["read", "write"] as const)("keeps what the first schema remembered (%s)", async (mode) => {
+    const path = join(await workspace(), "state.db");
+    const first = createStateStore({ path, clock });
+    await first.stateStore.commit([owned]);
+    first.stateStore.close();
+    const old = new DatabaseSync(path);
+    old.exec("ALTER TABLE inventory DROP COLUMN revision; PRAGMA user_version = 1");
+    old.close();
+    const { stateStore } = createStateStore({ path, clock, mode });
+    expect((await stateStore.load()).inventory).toEqual([owned.item]);
+    if (mode === "write") {
+      const resolved = { ...owned.item, revision: "main" };
+      await stateStore.commit([{ kind: "own", item: resolved }]);
+      expect((await stateStore.load()).inventory).toEqual([resolved]);
+    }
+    stateStore.close();
+  });
+
   it("opens nothing before it is used", async () => {
     const folder = await workspace();
     createStateStore({ path: join(folder, "state", "state.db"), clock }).stateStore.close();
