@@ -62,7 +62,8 @@ async function adopt(host: Host, project: ValidProject, options: AdoptOptions, s
     chosen.map(({ holding }) => holding),
     (holding) => chosen.find((candidate) => candidate.holding === holding)?.name ?? holding.ref,
   );
-  const files = manifests.map((manifest) => ({ path: pathOf(host, manifest), name: manifest.metadata.name, text: renderManifest(manifest) }));
+  const files: { readonly path: string; readonly name: string; readonly text: string }[] = [];
+  for (const manifest of manifests) files.push({ path: await freePath(host, manifest, files), name: manifest.metadata.name, text: renderManifest(manifest) });
   const passedOver = observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - unmanaged.length;
   const unknown = observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : []));
   if (!options.write) return { manifests: files, locks: [], findings, passedOver, unknown };
@@ -79,7 +80,7 @@ interface Named {
 
 function choose(named: readonly Named[], names: readonly string[]): readonly Named[] {
   const unknown = names.find((wanted) => !named.some((candidate) => matches(candidate, wanted)));
-  if (unknown !== undefined) throw failed("not-found", `no unmanaged model is called ${JSON.stringify(unknown)}`, { remedy: "holdfast import, then holdfast list, shows what is there" });
+  if (unknown !== undefined) throw failed("invalid-input", `no unmanaged model is called ${JSON.stringify(unknown)}`, { remedy: "holdfast import, then holdfast list, shows what is there" });
   return names.length === 0 ? named : named.filter((candidate) => names.some((wanted) => matches(candidate, wanted)));
 }
 
@@ -87,8 +88,13 @@ function matches({ holding, name }: Named, wanted: string): boolean {
   return name === wanted || holding.ref === wanted || holding.ref.endsWith(`/${wanted}`);
 }
 
-function pathOf(host: Host, manifest: ManifestObject): string {
-  return join(host.paths.manifests, "adopted", `${manifest.metadata.name.replaceAll(/[^A-Za-z0-9._-]/g, "_")}.yaml`);
+/** A path that no file has yet, and none that is about to be written: what a person wrote is never replaced. */
+async function freePath(host: Host, manifest: ManifestObject, planned: readonly { readonly path: string }[]): Promise<string> {
+  const base = join(host.paths.manifests, "adopted", manifest.metadata.name.replaceAll(/[^A-Za-z0-9._-]/g, "_"));
+  for (let number = 1; ; number++) {
+    const path = `${base}${number === 1 ? "" : `-${number}`}.yaml`;
+    if (!planned.some((file) => file.path === path) && (await host.outputs.read(path)) === undefined) return path;
+  }
 }
 
 async function lockAdopted(host: Host, names: readonly string[], options: AdoptOptions, signal: AbortSignal): Promise<readonly LockResult[]> {

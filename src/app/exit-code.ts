@@ -29,6 +29,7 @@ export function worstExitCode(codes: readonly number[]): number {
 function blockedCodes(plan: Plan): readonly number[] {
   return plan.blocked.map((item) => {
     if (item.failure !== undefined && isIntegrity(item.failure)) return exitCodes.integrity;
+    if (item.failure?.code === "precondition") return exitCodes.stale;
     if (item.cause === "unknown") return exitCodes.unknown;
     return item.cause === "guard" || item.cause === "policy" ? exitCodes.denied : exitCodes.partial;
   });

@@ -76,13 +76,27 @@ interface Attempt {
 
 async function attemptLock(model: Model, ref: string | undefined, { holding, connections, update }: Attempt, signal: AbortSignal): Promise<LockAttempt> {
   const { source } = model;
-  if (holding !== undefined && !update) return lockHolding(model, holding);
+  if (holding !== undefined && !update) return (await incompleteHolding(model, holding, connections, signal)) ?? lockHolding(model, holding);
   if (source.kind !== "ollama" && source.kind !== "huggingface") return { problem: "its folder is not on this machine", remedy: "put the files in place first" };
   const hub = connections.hubs.find((candidate) => candidate.kind === source.kind);
   if (hub === undefined) return { problem: `no hub for ${source.kind} models` };
   const upstream = await hub.resolve({ source, hashAll: true }, signal);
   if (upstream.state === "resolved" && holding !== undefined && holding.contentId === (upstream.kind === "ollama" ? upstream.digest : upstream.commit)) return lockHolding(model, holding);
   return lockUpstream(model, ref ?? "", upstream);
+}
+
+/** A Hub snapshot may be a part of its commit. Where the hub can be asked, a part is not locked as if it were the model. */
+async function incompleteHolding(model: Model, holding: Holding, connections: Connections, signal: AbortSignal): Promise<LockAttempt | undefined> {
+  const { source } = model;
+  const hub = connections.hubs.find((candidate) => candidate.kind === "huggingface");
+  if (source.kind !== "huggingface" || hub === undefined) return undefined;
+  if (holding.contentId === undefined) return { problem: `${holding.ref} has no record of where its files come from`, remedy: "holdfast reconcile compares it with the hub" };
+  const upstream = await hub.resolve({ source, commit: holding.contentId }, signal);
+  if (upstream.state !== "resolved") return undefined;
+  const here = new Set(holding.artifacts.map((artifact) => artifact.path));
+  const absent = upstream.files.filter((file) => !here.has(file.path));
+  if (absent.length === 0) return undefined;
+  return { problem: `${count(absent.length, "file")} of ${holding.ref} are not here, for example ${absent[0]?.path ?? ""}`, remedy: "holdfast reconcile fetches them; spec.source.huggingface.include declares a part" };
 }
 
 function judge(model: Model, attempt: LockAttempt, existing: LockEntry | undefined, options: LockOptions): LockResult {

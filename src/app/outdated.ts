@@ -35,6 +35,7 @@ export async function compareUpstream(host: Host, project: Extract<Project, { st
     const place = placementOf(model, desired, lock);
     const observation = place.kind === "stored" ? observationOf(observed.stores, place.store) : undefined;
     const holding = place.kind === "stored" && observation?.state === "observed" ? findHolding(model, place, observation.holdings, memory) : undefined;
+    if (lock === undefined && observation?.state === "unknown") return { name: model.metadata.name, source: sourceText(model), state: "unknown", changed: [], locked: false, detail: observation.failure.message };
     return compare(model, lock, holding, upstream[model.metadata.name]);
   });
 }

@@ -25,6 +25,8 @@ export interface Preview {
   readonly observed: ObservedState;
   readonly memory: Memory;
   readonly assessments: readonly Assessment[];
+  /** What the plan was made from. */
+  readonly input: PlanInput;
   readonly plan: Plan;
   readonly drifts: readonly Drift[];
   readonly verdicts: readonly Verdict[];
@@ -59,9 +61,14 @@ export async function preview(host: Host, project: ValidProject, options: Previe
   const input: PlanInput = { ...known, upstream };
   const assessments = assessAll(input);
   const unchecked = plan(input);
-  const verdicts = await evaluatePolicies(desired.policies, unchecked, policyContext(host, input));
+  const verdicts = await judge(host, unchecked, input);
   const checked = withVerdicts(unchecked, verdicts);
-  return { project: { ...project, desired }, connections, observed, memory, assessments, plan: checked, drifts: diff(assessments, checked, input), verdicts };
+  return { project: { ...project, desired }, connections, observed, memory, assessments, input, plan: checked, drifts: diff(assessments, checked, input), verdicts };
+}
+
+/** What the policies say about a plan. */
+export async function judge(host: Host, unchecked: Plan, input: PlanInput): Promise<readonly Verdict[]> {
+  return evaluatePolicies(input.desired.policies, unchecked, policyContext(host, input));
 }
 
 function policyContext(host: Host, { desired, observed }: PlanInput): PolicyContext {

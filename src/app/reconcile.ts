@@ -1,10 +1,11 @@
 import type { Outcome } from "../domain/action.ts";
+import { HoldfastError, type Failure } from "../domain/failure.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { execute } from "./execute.ts";
-import { exitCodeOfRun } from "./exit-code.ts";
+import { exitCodeOfRun, exitCodes, worstExitCode } from "./exit-code.ts";
 import type { Host } from "./host.ts";
 import { preview, type Preview, type PreviewOptions } from "./preview.ts";
-import { publish, type Publication } from "./publish.ts";
+import { publish, reportOf, type Publication } from "./publish.ts";
 import type { Project } from "./read-project.ts";
 
 /** How a pass ended. */
@@ -15,6 +16,8 @@ export interface PassResult {
   readonly after: Preview;
   readonly publication: Publication;
   readonly exitCode: number;
+  /** Why registry or report could not be written. */
+  readonly failure?: Failure;
 }
 
 /** What a caller may do between plan and execution, for example show the plan and ask. Returning false ends the pass without changes. */
@@ -38,8 +41,8 @@ export async function finish(host: Host, before: Preview, options: PreviewOption
   const outcomes = await execute(before.plan, { connections: before.connections, state: host.state, memory: before.memory, observed: before.observed, clock: host.clock, progress: options.progress, concurrency: host.concurrency, signal });
   const changed = outcomes.length > 0 || before.plan.bookkeeping.length > 0;
   const after = changed && !signal.aborted ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal) : before;
-  const publication = await publish(host, after);
-  const exitCode = exitCodeOfRun(before.plan, outcomes);
+  const { publication, failure } = await tryPublish(host, after);
+  const exitCode = worstExitCode([exitCodeOfRun(before.plan, outcomes), ...(failure === undefined ? [] : [exitCodes.partial])]);
   await host.state.recordRun({
     id: `${startedAt}-${before.plan.digest.slice(0, 8)}`,
     startedAt,
@@ -51,5 +54,15 @@ export async function finish(host: Host, before: Preview, options: PreviewOption
     plan: canonicalJson(before.plan),
     outcomes: canonicalJson(outcomes),
   });
-  return { before, outcomes, after, publication, exitCode };
+  return { before, outcomes, after, publication, exitCode, ...(failure === undefined ? {} : { failure }) };
+}
+
+/** What was done is done: when the registry or the report cannot be written, the pass still says what it achieved. */
+async function tryPublish(host: Host, view: Preview): Promise<{ readonly publication: Publication; readonly failure?: Failure }> {
+  try {
+    return { publication: await publish(host, view) };
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return { publication: { files: [], report: reportOf(view), findings: [] }, failure: error.failure };
+  }
 }

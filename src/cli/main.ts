@@ -13,7 +13,15 @@ if (major < minimum[0] || (major === minimum[0] && minor < minimum[1])) {
   module.enableCompileCache();
   // A pass over a large project makes many short-lived values: a young generation that stays small keeps peak memory down by a third.
   v8.setFlagsFromString("--semi-space-growth-factor=1");
-  process.exitCode = await start(process.argv.slice(2));
+  process.stdout.on("error", outputLost);
+  process.stderr.on("error", outputLost);
+  const code = await start(process.argv.slice(2));
+  process.exitCode = process.exitCode === 1 && code === 0 ? 1 : code;
+}
+
+/** Whoever read the output has enough (`| head`): the work goes on and its exit code counts. Any other loss of the answer is a failure. */
+function outputLost(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") process.exitCode = 1;
 }
 
 async function start(args: readonly string[]): Promise<number> {

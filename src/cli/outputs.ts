@@ -24,7 +24,15 @@ export function writeOutputs<Format extends string>(outputs: readonly OutputRequ
   for (const { format, file } of outputs) {
     const text = render[format]();
     if (file === undefined) process.stdout.write(text);
-    else writeFileSync(file, text);
+    else writeAnswer(file, text);
+  }
+}
+
+function writeAnswer(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw failed("invalid-input", `the answer cannot be written to ${file}: ${error instanceof Error ? error.message : String(error)}`, { remedy: "name a file in a folder that exists", cause: error });
   }
 }
 

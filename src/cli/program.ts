@@ -41,6 +41,12 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) throw new InvalidArgumentError("ports end at 65535");
+  return port;
+}
+
 /** Builds the commander program; `done` receives the exit code. Commands load what they need when they run. */
 export function buildProgram(done: (code: number) => void): Command {
   const program = new Command("holdfast")
@@ -236,7 +242,7 @@ function declareTools(program: Command, run: Runner): void {
     .command("serve")
     .argument("<dir>", "folder of models")
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--port <port>", "port; 0 = any free one", wholeNumber, 8420)
+    .option("--port <port>", "port; 0 = any free one", portNumber, 8420)
     .option("--allow-public", "allow an address that other machines reach; there is no authentication")
     .description("speak the Hub's and the Ollama registry's read protocol over a folder, read-only")
     .action(run(async () => (await import("./commands/mirror-serve.ts")).mirrorServe, true));

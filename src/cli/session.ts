@@ -104,7 +104,7 @@ async function openHost(settings: Settings, access: { readonly access: "read" | 
 
 async function readSettings(options: CommonOptions, say: (text: string) => void, paint: Paint): Promise<{ readonly settings: Settings; readonly provenance: readonly Provenance[] }> {
   const root = resolve(options.root ?? process.cwd());
-  if (!existsSync(root)) throw failed("not-found", `the project folder ${root} does not exist`, { remedy: "create it with: holdfast init DIR" });
+  if (!existsSync(root)) throw failed("invalid-input", `the project folder ${root} does not exist`, { remedy: "create it with: holdfast init DIR" });
   const home = homedir();
   const projectFile = textFile(options.config === undefined ? join(root, "configs", "holdfast.yaml") : resolve(options.config), root, options.config !== undefined);
   const userFile = textFile(join(process.env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "holdfast", "config.yaml"), root, false);
@@ -117,7 +117,7 @@ async function readSettings(options: CommonOptions, say: (text: string) => void,
 
 function textFile(path: string, root: string, required: boolean): TextFile | undefined {
   if (!existsSync(path)) {
-    if (required) throw failed("not-found", `the settings file ${path} does not exist`);
+    if (required) throw failed("invalid-input", `the settings file ${path} does not exist`);
     return undefined;
   }
   return { path: relative(root, path), text: readFileSync(path, "utf8") };

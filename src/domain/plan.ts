@@ -60,21 +60,29 @@ function withoutInstant(change: Bookkeeping): unknown {
   return change.kind === "suspect" ? { ...change, suspicion: { ...change.suspicion, firstSeen: "" } } : change;
 }
 
-/** The plan with what policies deny moved from the actions to the blocked things, together with everything that depends on it. */
+/** The plan with what policies deny moved from the actions to the blocked things. */
 export function withVerdicts(plan: Plan, verdicts: readonly Verdict[]): Plan {
   const denials = verdicts.filter((verdict) => verdict.effect === "deny");
-  if (denials.length === 0) return plan;
-  const denied = new Map<string, Blocked>();
-  for (const action of plan.actions) {
+  const denied = plan.actions.flatMap((action): readonly (readonly [string, Blocked])[] => {
     const denial = denials.find((verdict) => verdict.actionId === undefined || verdict.actionId === action.id);
-    const upstream = action.dependsOn.find((id) => denied.has(id));
-    if (denial === undefined && upstream === undefined) continue;
-    const reason = denial === undefined ? `${action.verb} needs ${upstream ?? ""}, which a policy denies` : `${action.verb} denied by policy ${denial.rule}: ${denial.message}`;
+    if (denial === undefined) return [];
+    const reason = `${action.verb} denied by policy ${denial.rule}: ${denial.message}`;
     const location = action.location === undefined ? {} : { location: action.location };
-    denied.set(action.id, { object: action.object, cause: "policy", reason, ...location, ...(denial?.remedy === undefined ? {} : { remedy: denial.remedy }) });
+    return [[action.id, { object: action.object, cause: "policy", reason, ...location, ...(denial.remedy === undefined ? {} : { remedy: denial.remedy }) }]];
+  });
+  return withBlocked(plan, denied);
+}
+
+/** The plan with some actions, by id, moved to the blocked things, together with everything that depends on them. */
+export function withBlocked(plan: Plan, stopped: readonly (readonly [string, Blocked])[]): Plan {
+  if (stopped.length === 0) return plan;
+  const byId = new Map(stopped);
+  for (const action of plan.actions) {
+    const missing = action.dependsOn.find((id) => byId.has(id));
+    if (missing !== undefined && !byId.has(action.id)) byId.set(action.id, { object: action.object, cause: byId.get(missing)?.cause ?? "guard", reason: `${action.verb} needs ${missing}, which may not run` });
   }
-  const actions = plan.actions.filter((action) => !denied.has(action.id));
-  const blocked = sortBlocked([...plan.blocked, ...denied.values()]);
+  const actions = plan.actions.filter((action) => !byId.has(action.id));
+  const blocked = sortBlocked([...plan.blocked, ...byId.values()]);
   const { digest: _digest, ...body } = plan;
   const next = { ...body, actions, blocked, summary: { ...plan.summary, ...countPlan(actions, blocked) } };
   return { ...next, digest: planDigest(next) };

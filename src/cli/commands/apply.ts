@@ -31,6 +31,6 @@ export async function readPlan(file: string): Promise<string> {
   try {
     return await readFile(resolve(file), "utf8");
   } catch (error) {
-    throw failed("not-found", `the plan file ${file} cannot be read`, { remedy: "make one with: holdfast plan --out plan.json", cause: error });
+    throw failed("invalid-input", `the plan file ${file} cannot be read`, { remedy: "make one with: holdfast plan --out plan.json", cause: error });
   }
 }

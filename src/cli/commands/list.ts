@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { exitCodes } from "../../app/exit-code.ts";
 import { failed } from "../../domain/failure.ts";
+import { plainText } from "../../report/escape.ts";
 import { decodeRegistry } from "../../registry/legacy.ts";
 import { listEntries, listRow, type ListFilter, type ListRow } from "../../registry/query.ts";
 import { formatBytes } from "../../report/quantities.ts";
@@ -14,7 +16,8 @@ type ListOptions = CommonOptions & { readonly role?: string; readonly backend?: 
 export async function list(session: Session, options: ListOptions): Promise<number> {
   const path = join(session.settings.paths.registry, "model_registry.json");
   const { entries, findings } = decodeRegistry(readRegistry(path), path);
-  for (const finding of findings) session.say(`${finding.severity}: ${finding.message}\n`);
+  for (const finding of findings) session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
+  if (entries.length === 0 && findings.some((finding) => finding.severity === "error")) return exitCodes.invalid;
   const filter: ListFilter = {
     showDeprecated: options.showDeprecated ?? false,
     includeTesting: options.includeTesting ?? session.settings.includeTestModels,

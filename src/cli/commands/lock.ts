@@ -1,9 +1,10 @@
 import { lockModels, unlockModels, type LockResult } from "../../app/lock.ts";
 import { exitCodes } from "../../app/exit-code.ts";
+import type { Host } from "../../app/host.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import { withSession, type CommonOptions, type Session } from "../session.ts";
-import { requireModels } from "./require-models.ts";
+import { requireKnown, requireModels } from "./require-models.ts";
 
 type LockFlags = CommonOptions & { readonly update?: boolean; readonly force?: boolean; readonly setExpected?: boolean };
 
@@ -12,10 +13,12 @@ export async function lock(outer: Session, options: LockFlags, names: readonly s
   return withSession({ ...options, locked: false }, outer.signal, async (session) => {
     const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
     const host = await session.host("write");
-    const project = await session.project(host);
-    requireModels(project.desired, names);
     const force = options.force === true || options.setExpected === true;
-    const results = await lockModels(host, project, { names, update: options.update ?? false, force, progress: await session.progress() }, session.signal);
+    const results = await exclusively(host, "lock", async () => {
+      const project = await session.project(host);
+      requireModels(project.desired, names);
+      return lockModels(host, project, { names, update: options.update ?? false, force, progress: await session.progress() }, session.signal);
+    });
     return showLock(session, results, outputs);
   });
 }
@@ -24,9 +27,23 @@ export async function lock(outer: Session, options: LockFlags, names: readonly s
 export async function unlock(outer: Session, options: CommonOptions, names: readonly string[]): Promise<number> {
   return withSession({ ...options, locked: false }, outer.signal, async (session) => {
     const host = await session.host("write");
-    const results = await unlockModels(host, await session.project(host), names);
+    const results = await exclusively(host, "unlock", async () => {
+      const project = await session.project(host);
+      requireKnown(names, [...project.desired.models.map((model) => model.metadata.name), ...project.lock.entries.map((entry) => entry.name)]);
+      return unlockModels(host, project, names);
+    });
     return showLock(session, results, decodeOutputs(options.output ?? [], ["json"] as const));
   });
+}
+
+/** The lock file is read and written by one process at a time, so that no entry is lost. */
+async function exclusively<T>(host: Host, operation: string, run: () => Promise<T>): Promise<T> {
+  const release = await host.lock.acquire(operation);
+  try {
+    return await run();
+  } finally {
+    release();
+  }
 }
 
 function showLock(session: Session, results: readonly LockResult[], outputs: ReturnType<typeof decodeOutputs<"json">>): number {

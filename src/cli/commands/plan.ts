@@ -1,7 +1,12 @@
+import { resolve } from "node:path";
+import type { Host } from "../../app/host.ts";
 import { preview, type Preview } from "../../app/preview.ts";
+import type { Plan } from "../../domain/action.ts";
+import { failed } from "../../domain/failure.ts";
 import { exitCodeOfPlan } from "../../app/exit-code.ts";
 import { decodeOutputs, writeOutputs, type OutputRequest } from "../outputs.ts";
 import type { Session } from "../session.ts";
+import { requireModels } from "./require-models.ts";
 import { previewOptions, type PlanningOptions } from "./plan-options.ts";
 import { renderPlanText } from "../../report/plan-text.ts";
 import { renderPlanMarkdown } from "../../report/plan-markdown.ts";
@@ -14,11 +19,20 @@ export async function plan(session: Session, options: PlanningOptions): Promise<
   const outputs = decodeOutputs(options.output ?? [], planFormats);
   const host = await session.host();
   const project = await session.project(host);
+  requireModels(project.desired, [...(options.only ?? []), ...(options.replace ?? [])]);
   const view = await preview(host, project, await previewOptions(session, host, options), session.signal);
-  if (options.out !== undefined) await host.outputs.write(options.out, encodePlan(view.plan));
+  if (options.out !== undefined) await savePlan(host, options.out, view.plan);
   const next = options.out === undefined ? "holdfast reconcile" : `holdfast apply ${options.out}`;
   showPlan(session, view, { outputs, host: host.name, details: options.details ?? false, ...(view.plan.actions.length === 0 ? {} : { nextCommand: next }) });
   return exitCodeOfPlan(view.plan, view.drifts, options.detailedExitcode ?? false);
+}
+
+/** Writes a plan file; anything else at that path stays. */
+async function savePlan(host: Host, file: string, made: Plan): Promise<void> {
+  const path = resolve(file);
+  const before = await host.outputs.read(path);
+  if (before !== undefined && !/^\s*\{[^}]*"formatVersion"/.test(before)) throw failed("invalid-input", `${file} exists and is not a plan file`, { remedy: "choose another file for --out" });
+  await host.outputs.write(path, encodePlan(made));
 }
 
 interface Shown {

@@ -1,11 +1,13 @@
 import { reconcile, type PassResult } from "../../app/reconcile.ts";
 import { renderApplyText } from "../../report/apply-text.ts";
+import { renderFailure } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";
 import { renderPlanText } from "../../report/plan-text.ts";
 import { renderPlanMarkdown } from "../../report/plan-markdown.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs, type OutputRequest } from "../outputs.ts";
 import type { Session } from "../session.ts";
 import { plan, planFormats } from "./plan.ts";
+import { requireModels } from "./require-models.ts";
 import { previewOptions, type PlanningOptions } from "./plan-options.ts";
 import { relative } from "node:path";
 
@@ -15,6 +17,7 @@ export async function reconcileCommand(session: Session, options: PlanningOption
   const outputs = decodeOutputs(options.output ?? [], planFormats);
   const host = await session.host("write");
   const project = await session.project(host);
+  requireModels(project.desired, [...(options.only ?? []), ...(options.replace ?? [])]);
   const text = outputs.some((output) => output.format === "text");
   const result = await reconcile(
     host,
@@ -43,6 +46,7 @@ interface Shown {
 /** Writes what a pass did, in the requested formats. */
 export function showResult(session: Session, result: PassResult, { outputs, host, root }: Shown): void {
   const { before, outcomes, publication } = result;
+  if (result.failure !== undefined) session.say(renderFailure(result.failure, { effect: "what was applied stays applied; the registry is not up to date until the next pass" }));
   for (const finding of publication.findings.filter((each) => each.severity !== "note")) session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
   writeOutputs(outputs, {
     text: () => {
@@ -50,7 +54,7 @@ export function showResult(session: Session, result: PassResult, { outputs, host
       const applied = before.plan.actions.length === 0 ? "" : renderApplyText(before.plan, outcomes, { colour: session.paint, width: session.width });
       return `${applied}${written.length === 0 ? "" : `Wrote ${written.join(", ")}\n`}`;
     },
-    json: () => jsonAnswer("ReconcileResult", { exitCode: result.exitCode, plan: before.plan, outcomes, report: publication.report, files: publication.files }),
+    json: () => jsonAnswer("ReconcileResult", { exitCode: result.exitCode, ...(result.failure === undefined ? {} : { failure: result.failure }), plan: before.plan, outcomes, report: publication.report, files: publication.files }),
     markdown: () => `${renderPlanMarkdown(before.plan, { target: host, verdicts: before.verdicts })}\n\`\`\`\n${renderApplyText(before.plan, outcomes)}\`\`\`\n`,
   });
 }
