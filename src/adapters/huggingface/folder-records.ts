@@ -13,6 +13,8 @@ import type { WantedFile } from "./wanted-file.ts";
 /** Where the Python client keeps its records of a plain folder, level by level. */
 export const recordsFolder: readonly string[] = [".cache", "huggingface"];
 export const downloadsFolder: readonly string[] = [...recordsFolder, "download"];
+/** Ends the name of a record; the rest is the path of its file. */
+export const recordSuffix = ".metadata";
 
 export interface FolderRecords {
   readonly dir: string;
@@ -22,7 +24,6 @@ export interface FolderRecords {
   readonly signal: AbortSignal;
 }
 
-const suffix = ".metadata";
 const parallelRecords = 8;
 const deepest = 64;
 
@@ -49,7 +50,7 @@ export async function writeRecords({ dir, request, wanted, listing, signal }: Fo
 }
 
 function recordOf(path: string): string {
-  return `${downloadsFolder.join("/")}/${path}${suffix}`;
+  return `${downloadsFolder.join("/")}/${path}${recordSuffix}`;
 }
 
 async function isCurrent(path: string, commit: string, etag: string, modifiedMs: number): Promise<boolean> {
@@ -65,7 +66,7 @@ async function dropForeignRecords(dir: string, request: HubPull, wanted: readonl
     for (const entry of entries) {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory() && depth < deepest) await visit(path, depth + 1);
-      if (!entry.isFile() || !path.endsWith(suffix) || ours.has(path)) continue;
+      if (!entry.isFile() || !path.endsWith(recordSuffix) || ours.has(path)) continue;
       if ((await linesOf(join(dir, path)))[0] !== request.commit) await removeFile(dir, path);
     }
   };

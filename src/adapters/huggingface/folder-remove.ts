@@ -2,13 +2,15 @@ import { lstat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { RemoveRequest } from "../../domain/action.ts";
-import { failed } from "../../domain/failure.ts";
+import { failed, type HoldfastError } from "../../domain/failure.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { ModelReader, WriteContext } from "../../ports/model-store.ts";
 import type { Removed } from "./cache-remove.ts";
-import { walkSnapshot } from "./cache-walk.ts";
 import { onDisk, unlessAbsent } from "./disk-errors.ts";
-import { removeFile, removeTree } from "./safe-remove.ts";
+import { partFolder } from "./folder-downloads.ts";
+import { downloadsFolder, recordsFolder } from "./folder-records.ts";
+import { noteForeign } from "./known-entries.ts";
+import { removeEmptyFolders, removeFile, removeTree } from "./safe-remove.ts";
 
 export interface FolderRemoval {
   readonly request: RemoveRequest;
@@ -17,26 +19,48 @@ export interface FolderRemoval {
   readonly reader: ModelReader;
 }
 
-/** Removes a plain folder with everything in it; links are removed, never what they lead to. Running again finishes what a crash left. */
+/** What a download leaves beside its records. */
+const recordFiles = [".gitignore", "CACHEDIR.TAG", "holdfast.lock"];
+
+/**
+ * Removes the files that were downloaded into a plain folder, then the records of that; what somebody else put there stays, and so does a folder
+ * without records. Links are removed, never what they lead to. Running again finishes what a crash left.
+ */
 export async function removeFolder({ request, context, disk, reader }: FolderRemoval): Promise<Removed> {
   const { ref } = request;
   requireOrdinaryFolder(ref);
   const found = await onDisk(`could not look at ${ref}`, () => unlessAbsent(lstat(ref)));
   if (found === undefined) return { freedBytes: 0 };
-  const [parent, name] = [dirname(ref), basename(ref)];
-  if (found.isSymbolicLink()) return { freedBytes: await removeFile(parent, name) };
+  if (found.isSymbolicLink()) throw notDownloaded(ref, "it is a symbolic link");
   if (!found.isDirectory()) throw failed("unsafe-path", `refused to remove ${ref}: it is not a folder`);
   await requireContent(request, reader, context.signal);
-  const paths = (await walkSnapshot(ref)).filter((entry) => entry.kind === "file").map((entry) => entry.path);
-  const models = paths.filter((path) => !path.startsWith(".cache/huggingface/"));
-  const quarantine = request.quarantine && models.length > 0 ? await keep(ref, models, disk) : undefined;
+  const { known, foreign, hasRecords } = await partFolder(ref);
+  if (!hasRecords && known.length + foreign.length > 0) throw notDownloaded(ref, "no record says that anything in it was downloaded");
+  const files = known.filter((entry) => entry.kind === "file").map((entry) => entry.path);
+  const quarantine = request.quarantine && files.length > 0 ? await keep(ref, files, disk) : undefined;
+  const [parent, name] = [dirname(ref), basename(ref)];
   let freedBytes = 0;
-  for (const path of models) {
+  for (const { path } of known) {
     context.signal.throwIfAborted();
     freedBytes += await removeFile(parent, `${name}/${path}`);
   }
-  await removeTree(parent, name);
+  await removeRecords(parent, name);
+  noteForeign(foreign, ref, context);
   return { freedBytes, ...(quarantine === undefined ? {} : { quarantine }) };
+}
+
+/** Records of downloads last: with them, running again knows what is left to do. Where no records are, nothing is touched. */
+async function removeRecords(parent: string, name: string): Promise<void> {
+  const records = `${name}/${recordsFolder.join("/")}`;
+  if ((await onDisk(`could not look at ${records}`, () => unlessAbsent(lstat(join(parent, records))))) === undefined) return;
+  await removeTree(parent, `${records}/trees`);
+  for (const file of recordFiles) await removeFile(parent, `${records}/${file}`);
+  await removeTree(parent, `${name}/${downloadsFolder.join("/")}`);
+  await removeEmptyFolders(parent, name);
+}
+
+function notDownloaded(ref: string, why: string): HoldfastError {
+  return failed("unsupported", `refused to remove ${ref}: ${why}`, { remedy: "remove it by hand if nobody needs it" });
 }
 
 function keep(ref: string, paths: readonly string[], disk: Disk): Promise<string> {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -119,26 +119,74 @@ describe("removing a plain folder", () => {
     expect(await remove(dir)).toEqual({ freedBytes: 0 });
   });
 
-  it("keeps the files when asked to", async () => {
-    await mkdir(join(dir, "sub"), { recursive: true });
-    await writeFile(join(dir, "sub/only here.bin"), "cannot be fetched again");
+  it("keeps the downloaded files when asked to", async () => {
+    await pull(first);
     const { quarantine } = await remove(dir, true);
-    expect(await readFile(join(quarantine ?? "", "files/sub/only here.bin"), "utf8")).toBe("cannot be fetched again");
+    for (const file of first.files) expect(await readFile(join(quarantine ?? "", "files", file.path))).toEqual(file.bytes);
     expect(await exists(dir)).toBe(false);
   });
 
-  it("SEC-04 removes links, never what they lead to", async () => {
+  it("SEC-04 leaves what a user put there and says so; files of an earlier commit go too", async () => {
+    await pull(first);
+    await pull(second);
+    await rm(record("config.json"));
+    await writeFile(join(dir, "config.json"), "written by the user, with a name that the list has");
+    await mkdir(join(dir, "lora"));
+    await writeFile(join(dir, "lora/adapter.bin"), "mine");
+    await writeFile(join(dir, "notes.txt"), "mine too");
+    await mkdir(join(dir, ".cache/other"));
+    await writeFile(join(dir, ".cache/other/file"), "another program's");
+    expect(await exists(join(dir, "old.bin"))).toBe(true);
+    const { quarantine } = await remove(dir, true);
+    const left = await readdir(dir, { recursive: true, withFileTypes: true });
+    const files = left.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
+    expect(files.toSorted()).toEqual([".cache/other/file", "config.json", "lora/adapter.bin", "notes.txt"]);
+    expect(await readFile(join(dir, "lora/adapter.bin"), "utf8")).toBe("mine");
+    expect((await readdir(join(quarantine ?? "", "files"))).toSorted()).toEqual(["old.bin", "sub"]);
+    expect(world.events).toContainEqual({ type: "note", id: "a1", message: expect.stringContaining("left 4 files that are not of the model") });
+    expect(await codeOf(remove(dir))).toBe("unsupported");
+  });
+
+  it("SEC-04 refuses a folder that no record says was downloaded, and a link to a folder", async () => {
+    await mkdir(join(dir, ".cache/huggingface/download"), { recursive: true });
+    await writeFile(join(dir, "only here.bin"), "cannot be fetched again");
+    await writeFile(record("only here.bin"), "forged");
+    expect(await codeOf(remove(dir))).toBe("unsupported");
+    expect(await codeOf(remove(dir, true))).toBe("unsupported");
+    const linked = join(world.root, "linked");
+    await symlink(dir, linked);
+    expect(await codeOf(remove(linked))).toBe("unsupported");
+    expect([await exists(linked), await readFile(join(dir, "only here.bin"), "utf8")]).toEqual([true, "cannot be fetched again"]);
+    const empty = join(world.root, "models/empty");
+    await mkdir(empty);
+    expect([await remove(empty), await exists(empty)]).toEqual([{ freedBytes: 0 }, true]);
+  });
+
+  it("finishes what a crash left when no file is there any more", async () => {
+    await pull(first);
+    for (const file of first.files) await rm(join(dir, file.path));
+    await rm(join(dir, ".cache/huggingface/trees"), { recursive: true });
+    for (const file of first.files) await rm(record(file.path));
+    expect(await remove(dir)).toEqual({ freedBytes: 0 });
+    expect(await exists(dir)).toBe(false);
+  });
+
+  it("SEC-04 removes a link in the place of a file, never what it leads to, and no records through a link", async () => {
     const precious = join(world.root, "precious");
     await mkdir(precious);
     await writeFile(join(precious, "file"), "precious");
-    await mkdir(dir, { recursive: true });
-    await writeFile(join(dir, "a.bin"), "a");
+    await pull(first);
+    await rm(join(dir, "old.bin"));
+    await symlink(join(precious, "file"), join(dir, "old.bin"));
     await symlink(precious, join(dir, "linked folder"));
-    await symlink(join(precious, "file"), join(dir, "linked file"));
+    await rename(join(dir, ".cache/huggingface"), join(precious, "records"));
+    await symlink(join(precious, "records"), join(dir, ".cache/huggingface"));
+    expect(await codeOf(remove(dir))).toBe("unsafe-path");
+    expect(await exists(join(dir, "config.json"))).toBe(true);
+    await rm(join(dir, ".cache/huggingface"));
+    await rename(join(precious, "records"), join(dir, ".cache/huggingface"));
     await remove(dir);
-    await symlink(precious, dir);
-    await remove(dir);
-    expect(await exists(dir)).toBe(false);
+    expect(await readdir(dir)).toEqual(["linked folder"]);
     expect(await readFile(join(precious, "file"), "utf8")).toBe("precious");
   });
 
