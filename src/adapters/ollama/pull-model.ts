@@ -15,7 +15,7 @@ export async function pullModel(side: WriterSide, name: OllamaName, request: Oll
   if (present?.isWhole === true) return present.holding;
   return request.pin === undefined
     ? pullTag(side, name, { digest: request.digest, present: present?.holding }, context)
-    : pullPinned(side, name, { pin: request.pin, present: present?.holding }, context);
+    : pullPinned(side, name, request.pin, context);
 }
 
 interface Present {

@@ -3,6 +3,7 @@ import { canonicalOllamaName, type OllamaName } from "../../domain/ollama-name.t
 import type { Holding } from "../../domain/observed.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
 import { requireRoom } from "./disk-room.ts";
+import { keepReplaced } from "./keep-files.ts";
 import { blobsOf, hasWeights, type ManifestDocument } from "./manifest-text.ts";
 import { provePull } from "./prove-pull.ts";
 import type { PullTask } from "./pull-attempts.ts";
@@ -26,7 +27,10 @@ export async function pullTag(side: WriterSide, name: OllamaName, wanted: TagPul
   const offered = await requireMeantOffer(side, name, wanted, signal);
   const need = offered && (await requireRoom(side, ref, offered, signal));
   await rememberManifest(side, offered);
-  if (present !== undefined && present.contentId !== (offered?.digest ?? digest)) await ensureUnloaded(side, present, signal);
+  if (present !== undefined && present.contentId !== (offered?.digest ?? digest)) {
+    await ensureUnloaded(side, present, signal);
+    await keepReplaced(side, { name, present, wanted: offered }, context);
+  }
   const task: PullTask = { model: ref, insecure: side.insecure(name), total: need?.total };
   const holding = await provePull(side, task, { ref, digest, offered }, context);
   if (isRunnable(holding)) return holding;

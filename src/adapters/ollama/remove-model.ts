@@ -1,14 +1,12 @@
-import { relative } from "node:path";
 import type { RemoveRequest } from "../../domain/action.ts";
 import { failed, HoldfastError, toFailure } from "../../domain/failure.ts";
 import { canonicalOllamaName, type OllamaName } from "../../domain/ollama-name.ts";
 import type { ArtifactState, Holding } from "../../domain/observed.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
-import { blobsOf, type ManifestLayer } from "./manifest-text.ts";
-import { nameKey } from "./names.ts";
+import { keepCopy, manifestOf, ownBlobs } from "./keep-files.ts";
 import { findBlobs, hasUnknownLayers, recallManifests } from "./remote-holdings.ts";
 import { blobPath } from "./store-layout.ts";
-import { scanStore, type StoredManifest } from "./store-scan.ts";
+import { scanStore, tornManifest } from "./store-scan.ts";
 import { ensureUnloaded } from "./unload.ts";
 import { isReadable, type WriterSide } from "./writer-side.ts";
 
@@ -26,6 +24,7 @@ export async function removeModel(side: WriterSide, name: OllamaName, request: R
   const holding = requireRemovable(side, seen, request);
   const quarantine = isReadable(side, holding) ? await keepFiles(side, holding, request, signal) : refuseQuarantine(side, holding, request);
   await ensureUnloaded(side, holding, signal);
+  await requireUnchanged(side, holding, signal);
   await deleteName(side, holding.ref, signal);
   const freedBytes = await freedBy(side, holding, signal);
   return { freedBytes, ...(quarantine === undefined ? {} : { quarantine }) };
@@ -41,10 +40,8 @@ function requireRemovable(
       remedy: seen.failure.remedy ?? "pull it again first",
     });
   }
-  if (contentId === undefined || seen.contentId === contentId) return seen;
-  throw failed("precondition", `${seen.ref} is not removed: it has the content ${seen.contentId} now, ${contentId} was meant`, {
-    remedy: "plan again",
-  });
+  if (contentId !== undefined) requireContent(seen.ref, seen.contentId, contentId);
+  return seen;
 }
 
 function refuseQuarantine(side: WriterSide, { ref }: Holding, { quarantine }: RemoveRequest): undefined {
@@ -60,9 +57,8 @@ function refuseQuarantine(side: WriterSide, { ref }: Holding, { quarantine }: Re
 
 /** Refuses where the server would delete blobs that an unreadable manifest may need, and copies what only this model uses. */
 async function keepFiles(side: WriterSide, holding: Holding, { quarantine }: RemoveRequest, signal: AbortSignal): Promise<string | undefined> {
-  const directory = side.directory ?? "";
-  const scan = await scanStore(directory, signal);
-  const torn = scan.unreadable.find(({ failure }) => failure.code === "integrity" || failure.code === "unsupported");
+  const scan = await scanStore(side.directory ?? "", signal);
+  const torn = tornManifest(scan);
   if (torn !== undefined) {
     throw failed(
       "precondition",
@@ -72,25 +68,23 @@ async function keepFiles(side: WriterSide, holding: Holding, { quarantine }: Rem
       },
     );
   }
-  const own = scan.manifests.find((manifest) => nameKey(manifest.ref) === nameKey(holding.ref));
+  const own = manifestOf(scan, holding.ref);
   if (!quarantine || own === undefined) return undefined;
-  const others = scan.manifests.filter((manifest) => manifest !== own);
-  const present = new Set(holding.artifacts.filter(({ found }) => found.state === "present" || found.state === "incomplete").map(({ path }) => path));
-  const blobs = unsharedBlobs(own, others).filter((layer) => present.has(`sha256:${layer.sha256}`));
-  const files = [
-    { from: own.path, as: relative(directory, own.path) },
-    ...blobs.map((layer) => ({ from: blobPath(directory, layer), as: `blobs/${layer.fileName}` })),
-  ];
-  return side.disk.quarantine(
-    files,
-    { store: side.store, ref: holding.ref, digest: own.document.digest, reason: "removed, and not to be fetched again from anywhere" },
-    "copy",
-  );
+  requireContent(holding.ref, own.document.digest, holding.contentId);
+  return keepCopy(side, { own, blobs: ownBlobs(scan, own, holding), reason: "removed, and not to be fetched again from anywhere" });
 }
 
-function unsharedBlobs(own: StoredManifest, others: readonly StoredManifest[]): readonly ManifestLayer[] {
-  const used = new Set(others.flatMap(({ document }) => blobsOf(document.content).map((layer) => layer.sha256)));
-  return blobsOf(own.document.content).filter((layer) => !used.has(layer.sha256));
+/** Unloading and copying take their time; what has come under the name meanwhile was not meant, and no copy of it was kept. */
+async function requireUnchanged(side: WriterSide, { ref, contentId }: Holding, signal: AbortSignal): Promise<void> {
+  const now = await side.reader.inspect(ref, "presence", signal);
+  if (now === undefined) return;
+  if ("failure" in now) throw new HoldfastError(now.failure);
+  requireContent(ref, now.contentId, contentId);
+}
+
+function requireContent(ref: string, now: string | undefined, meant: string | undefined): void {
+  if (now === meant) return;
+  throw failed("precondition", `${ref} is not removed: it has the content ${now} now, ${meant} was meant`, { remedy: "plan again" });
 }
 
 /** The server may fail after it has removed the manifest; what counts is whether the name is gone. */

@@ -6,6 +6,7 @@ import type { FileHasher } from "../../ports/file-hasher.ts";
 import type { ModelHeaders } from "../../ports/model-headers.ts";
 import type { ModelReader, ObserveRequest } from "../../ports/model-store.ts";
 import { createOllamaApi, type OllamaApi } from "./api.ts";
+import { isShown } from "./helper-names.ts";
 import { mergeFacts, noFacts } from "./model-facts.ts";
 import { nameKey } from "./names.ts";
 import { findBlobs, recallManifests, remoteHolding } from "./remote-holdings.ts";
@@ -38,8 +39,13 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   const api = createOllamaApi(options);
   const disk = directory === undefined ? undefined : createOllamaStoreReader({ store, directory, hasher, headers });
 
+  const listShown = async (asked: readonly string[] | undefined, signal: AbortSignal): Promise<ServerListing> => {
+    const listing = await readServerListing(api, directory, signal);
+    return { ...listing, models: new Map([...listing.models].filter(([, { ref }]) => isShown(ref, asked))) };
+  };
+
   const look = (request: ObserveRequest, signal: AbortSignal): ReturnType<typeof joinStore> =>
-    joinStore({ disk, request, list: () => readServerListing(api, directory, signal) }, signal);
+    joinStore({ disk, request, list: () => listShown(request.refs, signal) }, signal);
 
   const read = async (request: ObserveRequest, signal: AbortSignal): Promise<Observation> => {
     const { listing, joined } = await look(request, signal);
@@ -74,7 +80,7 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
 
   const inspect = async (ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | UnreadableHolding | undefined> => {
     signal.throwIfAborted();
-    const agreed = await inspectAgreed({ api, facts, disk, list: () => readServerListing(api, directory, signal) }, ref, level, signal);
+    const agreed = await inspectAgreed({ api, facts, disk, list: () => listShown([ref], signal) }, ref, level, signal);
     if (agreed !== undefined) return agreed;
     const { listing, joined } = await look({ level, refs: [ref] }, signal);
     const key = nameKey(ref);

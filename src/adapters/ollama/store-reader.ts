@@ -5,6 +5,7 @@ import type { Holding, Observation, StoreId, UnreadableHolding, VerificationLeve
 import type { FileHasher } from "../../ports/file-hasher.ts";
 import type { ModelHeaders } from "../../ports/model-headers.ts";
 import type { ModelReader, ObserveRequest } from "../../ports/model-store.ts";
+import { isShown } from "./helper-names.ts";
 import { nameKey, readListedName } from "./names.ts";
 import { createStoreFactReader } from "./store-facts.ts";
 import { holdingOf, inspectBlobs } from "./store-holdings.ts";
@@ -31,15 +32,16 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
     request: ObserveRequest,
     signal: AbortSignal,
   ): Promise<{ holdings: readonly Holding[]; warnings: readonly string[] }> => {
+    const manifests = scan.manifests.filter(({ ref }) => isShown(ref, request.refs));
     const [states, facts] = await Promise.all([
       inspectBlobs(
-        scan.manifests,
+        manifests,
         { directory, hasher, level: request.level, closely: closelyOf(request), onBytes: reportBytes(store, request) },
         signal,
       ),
-      factReader.read(scan.manifests, signal),
+      factReader.read(manifests, signal),
     ]);
-    const holdings = scan.manifests.map((manifest) => holdingOf(store, manifest, states, facts.byRef.get(manifest.ref) ?? { capabilities: {} }));
+    const holdings = manifests.map((manifest) => holdingOf(store, manifest, states, facts.byRef.get(manifest.ref) ?? { capabilities: {} }));
     return { holdings: holdings.toSorted((a, b) => compareText(a.ref, b.ref)), warnings: facts.warnings };
   };
 
@@ -76,7 +78,7 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
     const manifest = pickSpelling(scan.manifests, ref);
     if (manifest === undefined || (unreadable?.ref === ref && manifest.ref !== ref))
       return unreadable && { store, ref: unreadable.ref, failure: unreadable.failure };
-    const { holdings } = await holdingsOf({ ...scan, manifests: [manifest] }, { level }, signal);
+    const { holdings } = await holdingsOf({ ...scan, manifests: [manifest] }, { level, refs: [manifest.ref] }, signal);
     return holdings[0];
   };
 

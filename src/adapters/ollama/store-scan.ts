@@ -65,6 +65,11 @@ export async function scanStore(directory: string, signal: AbortSignal, only?: O
   return { manifests, unreadable: read.filter((item) => item !== undefined && "failure" in item), warnings };
 }
 
+/** A manifest whose blobs nobody can name; the server deletes them together with any other model. */
+export function tornManifest(scan: StoreScan): UnreadableManifest | undefined {
+  return scan.unreadable.find(({ failure }) => failure.code === "integrity" || failure.code === "unsupported");
+}
+
 async function requireStore(directory: string): Promise<void> {
   const present = await Promise.all(["blobs", ...manifestRoots].map((name) => isFolder(join(directory, name))));
   if (present.some(Boolean)) return;

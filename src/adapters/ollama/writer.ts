@@ -10,6 +10,7 @@ import { createRegistryClient } from "./registry-client.ts";
 import { removeModel } from "./remove-model.ts";
 import { repairModel } from "./repair-model.ts";
 import { defaultRetry } from "./retrying.ts";
+import { removeHelpers, removeStaleHelpers } from "./stale-helpers.ts";
 import { tagModel } from "./tag-model.ts";
 import type { OllamaWriterOptions, WriterSide } from "./writer-side.ts";
 
@@ -33,27 +34,40 @@ export function createOllamaWriter(options: OllamaWriterOptions): ModelWriter {
     concurrency: 1,
     async pull(request, context) {
       if (request.kind !== "ollama") throw failed("unsupported", "an Ollama server does not fetch Hub repositories");
-      return finish(context, `the pull of ${request.model}`, () => pullModel(side, requireName(request.model), request, context));
+      const name = requireName(request.model);
+      return carryOut(side, { what: `the pull of ${request.model}`, wanted: request.digest }, context, () => pullModel(side, name, request, context));
     },
     async repair(request, context) {
       if (request.kind !== "ollama") throw failed("unsupported", "an Ollama server does not fetch Hub repositories");
-      return finish(context, `the repair of ${request.model}`, () => repairModel(side, requireName(request.model), request, context));
+      const name = requireName(request.model);
+      const operation = { what: `the repair of ${request.model}`, wanted: request.digest };
+      return carryOut(side, operation, context, () => repairModel(side, name, request, context));
     },
     async tag(request: TagRequest, context: WriteContext): Promise<Holding> {
-      return finish(context, `the copy to ${request.to}`, () =>
-        tagModel(side, requireName(request.from), requireName(request.to), { digest: request.digest, signal: context.signal }),
-      );
+      const [from, to] = [requireName(request.from), requireName(request.to)];
+      const tagging = { digest: request.digest, signal: context.signal };
+      return carryOut(side, { what: `the copy to ${request.to}` }, context, () => tagModel(side, from, to, tagging));
     },
     async remove(request: RemoveRequest, context: WriteContext) {
-      return finish(context, `the removal of ${request.ref}`, () => removeModel(side, requireListed(request.ref), request, context));
+      const name = requireListed(request.ref);
+      return carryOut(side, { what: `the removal of ${request.ref}` }, context, () => removeModel(side, name, request, context));
     },
   };
 }
 
-async function finish<T>({ signal }: WriteContext, what: string, work: () => Promise<T>): Promise<T> {
+interface Operation {
+  readonly what: string;
+  /** Digest of the content that it brings. */
+  readonly wanted?: string | undefined;
+}
+
+async function carryOut<T>(side: WriterSide, { what, wanted }: Operation, { signal }: WriteContext, work: () => Promise<T>): Promise<T> {
   try {
     signal.throwIfAborted();
-    return await work();
+    const spared = await removeStaleHelpers(side, wanted, signal);
+    const result = await work();
+    await removeHelpers(side, spared);
+    return result;
   } catch (error) {
     if (!signal.aborted || (error instanceof HoldfastError && error.failure.code === "cancelled")) throw error;
     throw failed("cancelled", `${what} was cancelled`, { retry: "transient", cause: error });
