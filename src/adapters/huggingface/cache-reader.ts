@@ -76,9 +76,9 @@ async function observeCache(options: HubCacheReaderOptions, request: ObserveRequ
 }
 
 /** One repository that cannot be read hides no other; what it holds is unknown then, so absence proves nothing. */
-async function scanOrFail(cache: string, repo: string): Promise<ScannedRepo & { readonly complete: boolean }> {
+async function scanOrFail(cache: string, repo: string): Promise<ScannedRepo> {
   try {
-    return { ...(await scanRepo(cache, repo)), complete: true };
+    return await scanRepo(cache, repo);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     const unreadable: UnreadableHolding = { store: "huggingface", ref: repo, failure: error.failure };

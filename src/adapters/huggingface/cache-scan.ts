@@ -35,6 +35,8 @@ export interface ScannedSnapshot {
 }
 
 export interface ScannedRepo {
+  /** False when there may be more, so that absence proves nothing. */
+  readonly complete: boolean;
   readonly snapshots: readonly ScannedSnapshot[];
   readonly unreadable: readonly UnreadableHolding[];
   readonly warnings: readonly string[];
@@ -52,10 +54,10 @@ interface RepoScan {
 export async function scanRepo(cache: string, repo: string, only?: string): Promise<ScannedRepo> {
   const paths = repoPaths(repo);
   const scan: RepoScan = { cache, repo, folder: join(cache, paths.folder), places: new Map() };
-  const isLinked = (await onDisk(`could not look at ${scan.folder}`, () => lstat(scan.folder))).isSymbolicLink();
+  const link = await linkOnTheWay([scan.folder, join(scan.folder, "snapshots")]);
   const { commits, others } = await listSnapshots(join(scan.folder, "snapshots"));
   const wanted = commits.filter((commit) => only === undefined || commit === only);
-  if (isLinked) return { snapshots: [], unreadable: wanted.map((commit) => unreadable(scan, commit, linked(scan.folder))), warnings: [] };
+  if (link !== undefined) return behindLink(scan, link, only === undefined ? wanted : [only]);
   const refs = await listRefs(join(scan.folder, "refs"));
   const lost = [...refs.commits].filter(([, commit]) => !commits.includes(commit)).map(([name]) => name);
   const warnings = [
@@ -72,7 +74,23 @@ export async function scanRepo(cache: string, repo: string, only?: string): Prom
       failures.push(unreadable(scan, commit, toFailure(error)));
     }
   }
-  return { snapshots, unreadable: failures, warnings };
+  return { complete: true, snapshots, unreadable: failures, warnings };
+}
+
+async function linkOnTheWay(folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const found = await onDisk(`could not look at ${folder}`, () => unlessAbsent(lstat(folder)));
+    if (found?.isSymbolicLink() === true) return folder;
+  }
+  return undefined;
+}
+
+/** Nothing is read or written behind a link, so a snapshot that is not seen there is not absent either. */
+function behindLink(scan: RepoScan, link: string, commits: readonly string[]): ScannedRepo {
+  const failure = linked(link);
+  const repository: UnreadableHolding = { store: "huggingface", ref: scan.repo, failure };
+  const snapshots = commits.map((commit) => unreadable(scan, commit, failure));
+  return { complete: false, snapshots: [], unreadable: snapshots.length === 0 ? [repository] : snapshots, warnings: [] };
 }
 
 function linked(path: string): Failure {

@@ -190,6 +190,23 @@ describe("what others leave in a cache", () => {
     else expect(seen.unreadable).toMatchObject([{ ref: refOf(model), failure: { code: "unsafe-path" } }]);
   });
 
+  it.each(["repository", "snapshots"])("SEC-04 a %s that is a link to anywhere proves no absence, in a listing or for one reference", async (which) => {
+    const path = which === "repository" ? folder() : join(folder(), "snapshots");
+    const unseen = `org/model@${"b".repeat(40)}`;
+    const inspect = (ref: string): ReturnType<ModelReader["inspect"]> => world.reader.inspect(ref, "presence", new AbortController().signal);
+    await installInCache(world.cacheDir, other);
+    await rename(path, join(world.root, "moved"));
+    await symlink(join(world.root, "moved"), path);
+    const seen = await observe();
+    expect(seen).toMatchObject({ complete: false, unreadable: [{ ref: refOf(model), failure: { code: "unsafe-path" } }] });
+    expect(seen.holdings.map((found) => found.ref)).toEqual([refOf(other)]);
+    for (const ref of [refOf(model), unseen]) expect(await inspect(ref)).toMatchObject({ ref, failure: { code: "unsafe-path" } });
+    await rm(path);
+    await symlink(join(world.root, "nowhere"), path);
+    expect(await observe()).toMatchObject({ complete: false, unreadable: [{ ref: "org/model", failure: { code: "unsafe-path" } }] });
+    expect(await inspect(refOf(model))).toMatchObject({ ref: refOf(model), failure: { code: "unsafe-path" } });
+  });
+
   const root = process.getuid?.() === 0;
   it("one repository that cannot be read hides no other, and absence proves nothing then", async () => {
     await installInCache(world.cacheDir, other);
