@@ -25,9 +25,9 @@ export function createHashCache(database: StateDatabase): HashCache {
       return known;
     },
     remember(entries) {
-      // A command that must not write goes without; the file is hashed again next time.
-      if (entries.length === 0 || !database.writable) return;
-      database.write("could not remember hashes", (open) => {
+      // Where nothing may be written the file is hashed again next time.
+      if (entries.length === 0) return;
+      database.keep("could not remember hashes", (open) => {
         const statement = open.prepare(
           "INSERT OR REPLACE INTO hashes (device, inode, size, mtimeNs, ctimeNs, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         );

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { DatabaseSync } from "node:sqlite";
 import { failed, type HoldfastError } from "../../domain/failure.ts";
 import type { InstanceLock, LockHolder } from "../../ports/instance-lock.ts";
+import { ensureFolder } from "./ensure-folder.ts";
 import { networkFileSystem } from "./network-file-system.ts";
 import { sqlite } from "./sqlite-module.ts";
 import { isBusy, toStateFailure } from "./state-failure.ts";
@@ -41,7 +42,7 @@ export function createInstanceLock({ directory }: { readonly directory: string }
 /** Takes the lock; undefined when somebody else has it. */
 function lock(directory: string, lockPath: string): DatabaseSync | undefined {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ensureFolder(directory);
     refuseNetwork(directory);
     createPrivately(lockPath);
     const database = new (sqlite().DatabaseSync)(lockPath, { timeout: 0 });
@@ -71,13 +72,20 @@ function createPrivately(path: string): void {
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    // On a file that may only be read SQLite would take a lock for readers and call it exclusive.
+    accessSync(path, constants.W_OK);
   }
 }
 
 function writeHolder(path: string, holder: LockHolder): void {
   const temporary = `${path}.${holder.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** The name a dead holder left is not that of the present one. */

@@ -9,7 +9,6 @@ import { isDamage, toStateFailure } from "./state-failure.ts";
 
 /** A database that is read and never created, changed or repaired, not even by the side files that SQLite makes for readers. */
 export class ReadOnlyDatabase implements StateDatabase {
-  readonly writable = false;
   readonly #options: StateDatabaseOptions;
 
   constructor(options: StateDatabaseOptions) {
@@ -33,6 +32,8 @@ export class ReadOnlyDatabase implements StateDatabase {
   write(attempt: string): never {
     throw failed("unsupported", `${attempt}: the state database was opened for reading only`);
   }
+
+  keep(): void {}
 
   close(): void {}
 

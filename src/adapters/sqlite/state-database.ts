@@ -3,11 +3,12 @@ import type { Clock } from "../../ports/clock.ts";
 
 /** A database of this program: opened when it is first needed, damage and system errors turned into what the ports promise. */
 export interface StateDatabase {
-  readonly writable: boolean;
   /** Runs a query; `absent` is the answer where there is no database. */
   read<T>(attempt: string, query: (database: DatabaseSync) => T, absent: T): T;
   /** Makes all changes or none; they are durable when it returns. */
   write(attempt: string, changes: (database: DatabaseSync) => void): void;
+  /** Like `write`, for what can be found out again: goes without where nothing may be written. */
+  keep(attempt: string, changes: (database: DatabaseSync) => void): void;
   close(): void;
 }
 

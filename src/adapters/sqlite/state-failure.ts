@@ -25,12 +25,26 @@ const systemCodes: ReadonlyMap<number, FailureCode> = new Map<number, FailureCod
   [constants.errno.EACCES, "permission"],
   [constants.errno.EPERM, "permission"],
   [constants.errno.EROFS, "permission"],
+  // A file where a folder should be.
+  [constants.errno.EEXIST, "invalid-input"],
+  [constants.errno.ENOTDIR, "invalid-input"],
+]);
+
+const remedies: ReadonlyMap<FailureCode, string> = new Map<FailureCode, string>([
+  ["disk-full", "free some space there and run again"],
+  ["permission", "make the state folder writable for this user, or set paths.state to a folder that is"],
+  ["invalid-input", "a file is in the place of the state folder: move it away, or set paths.state to a folder"],
 ]);
 
 /** True when the database itself is broken, so that a new one has to take its place. */
 export function isDamage(error: unknown): boolean {
   const primary = primaryCode(error);
   return error instanceof DamagedState || primary === code.corrupt || primary === code.notADatabase;
+}
+
+/** True when the database may not be changed here: a read-only mount, or rights that are missing. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof HoldfastError && error.failure.code === "permission";
 }
 
 /** True when a call to the disk failed: what this connection believes about the file is not to be trusted any more. */
@@ -51,10 +65,11 @@ export function toStateFailure(error: unknown, attempt: string): unknown {
   const result = resultCode(error);
   if (result === undefined && systemNumber(error) === undefined && !(error instanceof DamagedState)) return error;
   const failureCode = codeOf(error, result);
+  const remedy = remedies.get(failureCode);
   return failed(failureCode, `${attempt}: ${error.message}`, {
     cause: error,
     ...(failureCode === "conflict" ? { retry: "transient" as const } : {}),
-    ...(failureCode === "disk-full" ? { remedy: "free some space there and run again" } : {}),
+    ...(remedy === undefined ? {} : { remedy }),
   });
 }
 

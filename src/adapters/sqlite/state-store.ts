@@ -45,9 +45,9 @@ function overDatabase(database: StateDatabase): StateStore {
     runs: async (limit) => database.read("could not read the history", (open) => newestRuns(open, limit), []),
     remembered: async (kind, keys) => database.read("could not read remembered values", (open) => valuesOf(open, kind, keys), noValues),
     async remember(kind, entries) {
-      // A value not remembered is asked for again; a command that must not write goes without.
-      if (entries.size === 0 || !database.writable) return;
-      database.write("could not remember values", (open) => putValues(open, kind, entries));
+      // A value not remembered is asked for again.
+      if (entries.size === 0) return;
+      database.keep("could not remember values", (open) => putValues(open, kind, entries));
     },
     close: () => database.close(),
   };

@@ -1,27 +1,60 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { ensureFolder } from "./ensure-folder.ts";
+import { ReadOnlyDatabase } from "./read-only-database.ts";
 import { migrate } from "./schema.ts";
 import { sqlite } from "./sqlite-module.ts";
 import { busyTimeoutMs, type StateDatabase, type StateDatabaseOptions } from "./state-database.ts";
-import { isDamage, isDiskError, toStateFailure } from "./state-failure.ts";
+import { isDamage, isDiskError, isForbidden, toStateFailure } from "./state-failure.ts";
 
-/** A database that is created when it is missing and replaced, with the old one kept, when it is damaged. */
+/** A database that is created when it is missing and replaced, with the old one kept, when it is damaged. Where it may not be changed it can be read. */
 export class WritableDatabase implements StateDatabase {
-  readonly writable = true;
   readonly #options: StateDatabaseOptions;
+  readonly #unchanged: ReadOnlyDatabase;
   #open: DatabaseSync | undefined;
   #inode: bigint | undefined;
 
   constructor(options: StateDatabaseOptions) {
     this.#options = options;
+    this.#unchanged = new ReadOnlyDatabase(options);
   }
 
-  read<T>(attempt: string, query: (database: DatabaseSync) => T): T {
-    return this.#run(attempt, query);
+  read<T>(attempt: string, query: (database: DatabaseSync) => T, absent: T): T {
+    try {
+      return this.#run(attempt, query);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      return this.#unchanged.read(attempt, query, absent);
+    }
   }
 
   write(attempt: string, changes: (database: DatabaseSync) => void): void {
+    const wasOpen = this.#open !== undefined;
+    try {
+      this.#transact(attempt, changes);
+    } catch (error) {
+      // SQLite opens for reading only what may not be changed, and stays so; a new connection can write if that is allowed by now.
+      if (!wasOpen || !isForbidden(error)) throw error;
+      this.#transact(attempt, changes);
+    }
+  }
+
+  keep(attempt: string, changes: (database: DatabaseSync) => void): void {
+    try {
+      this.write(attempt, changes);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+    }
+  }
+
+  close(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    open?.close();
+  }
+
+  #transact(attempt: string, changes: (database: DatabaseSync) => void): void {
     this.#run(attempt, (database) => {
       database.exec("BEGIN IMMEDIATE");
       try {
@@ -34,12 +67,6 @@ export class WritableDatabase implements StateDatabase {
     });
   }
 
-  close(): void {
-    const open = this.#open;
-    this.#open = undefined;
-    open?.close();
-  }
-
   #run<T>(attempt: string, action: (database: DatabaseSync) => T): T {
     try {
       try {
@@ -50,9 +77,10 @@ export class WritableDatabase implements StateDatabase {
         return action(this.#connect());
       }
     } catch (error) {
+      const failure = toStateFailure(error, `${attempt} (${this.#options.path})`);
       // After a failed write or sync the file may differ from what this connection holds; a new one reads what is really there.
-      if (isDiskError(error)) this.#abandon();
-      throw toStateFailure(error, `${attempt} (${this.#options.path})`);
+      if (isDiskError(error) || isForbidden(failure)) this.#abandon();
+      throw failure;
     }
   }
 
@@ -92,7 +120,7 @@ export class WritableDatabase implements StateDatabase {
 }
 
 function openDatabase(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  ensureFolder(dirname(path));
   ensurePrivateFile(path);
   const database = new (sqlite().DatabaseSync)(path, { timeout: busyTimeoutMs });
   try {

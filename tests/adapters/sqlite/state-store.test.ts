@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { createInstanceLock } from "../../../src/adapters/sqlite/instance-lock.ts";
 import { createStateStore } from "../../../src/adapters/sqlite/state-store.ts";
 import { emptyMemory, type MemoryChange } from "../../../src/domain/inventory.ts";
 import { describeHashCache } from "../../contracts/hash-cache.ts";
@@ -141,6 +142,23 @@ describe("state opened for reading only", () => {
     expect(await stateStore.load()).toEqual(emptyMemory);
     expect(warnings).toEqual([expect.stringContaining(path)]);
     expect(await readFile(path, "utf8")).toBe("garbage".repeat(1_000));
+  });
+});
+
+describe("a state folder that is none", () => {
+  const workspace = useWorkspace();
+
+  it.each(["", "below"])("is a file: every use says so and what to do (%s)", async (below) => {
+    const file = join(await workspace(), "state");
+    await writeFile(file, "a file");
+    const { stateStore, hashCache } = createStateStore({ path: join(file, below, "state.db"), clock });
+    const expected = { failure: { code: "invalid-input", message: expect.stringContaining(file), remedy: expect.stringContaining("paths.state") } };
+    await expect(stateStore.load()).rejects.toMatchObject(expected);
+    await expect(stateStore.commit([owned])).rejects.toMatchObject(expected);
+    expect(() => hashCache.lookup([{ device: "1", inode: "1", size: 1, mtimeNs: "1", ctimeNs: "1" }])).toThrow(file);
+    await expect(createInstanceLock({ directory: join(file, below) }).acquire("reconcile")).rejects.toMatchObject(expected);
+    stateStore.close();
+    expect(await readFile(file, "utf8")).toBe("a file");
   });
 });
 
