@@ -57,7 +57,14 @@ function decodeDocument(document: YamlDocument): DecodedLock {
   if (document.value === null)
     return {
       lock: empty,
-      diagnostics: [diagnosticOf(document, { severity: "note", code: "yaml.empty-document", path: [], message: "the lock file is empty" })],
+      diagnostics: [
+        diagnosticOf(document, {
+          code: "lock.empty",
+          path: [],
+          message: "the lock file is there but empty; an empty lock pins nothing",
+          remedy: "restore it from Git, or delete the file",
+        }),
+      ],
     };
   const checked = validate("lock", document.value);
   const findings = "errors" in checked ? schemaFindings(document, checked.errors) : contentFindings(checked.data);

@@ -113,10 +113,22 @@ describe("encodeLock", () => {
 });
 
 describe("decodeLock", () => {
-  it("takes a missing and an empty file for an empty lock", () => {
+  it("takes a missing file, and one without models, for an empty lock", () => {
     expect(decodeLock(undefined)).toEqual({ lock: { version: 1, entries: [] }, diagnostics: [] });
-    expect(decode("").lock.entries).toEqual([]);
-    expect(decode("# nothing\n").diagnostics.map(({ severity }) => severity)).toEqual(["note"]);
+    expect(decode(encodeLock({ version: 1, entries: [] }))).toEqual({ lock: { version: 1, entries: [] }, diagnostics: [] });
+  });
+
+  it.each(["", "\n", " \t\r\n\n", "\ufeff", "# nothing\n", "---\n", "---\n# cut off\n...\n", "null\n", "~"])("refuses a file that is there and holds nothing: %j", (text) => {
+    expect(decode(text).lock).toEqual({ version: 1, entries: [] });
+    expect(decode(text).diagnostics).toEqual([
+      expect.objectContaining({
+        severity: "error",
+        code: "lock.empty",
+        message: expect.stringContaining("pins nothing"),
+        remedy: "restore it from Git, or delete the file",
+        location: expect.objectContaining({ file: "holdfast.lock.yaml" }),
+      }),
+    ]);
   });
 
   it("SEC-33 one changed hex digit, size or manifest byte is found, wherever it is", () => {
