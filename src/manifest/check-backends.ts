@@ -36,24 +36,40 @@ function activeFindings(backend: Backend, project: Project): readonly Finding[] 
 }
 
 function checkEndpoints(backends: readonly Declared<Backend>[]): readonly Diagnostic[] {
-  const owners = new Map<string, Declared<Backend>>();
+  const owners = new Map<string, { readonly backend: Declared<Backend>; readonly place: string }>();
   return backends.flatMap((backend) => {
     const { type, url, store } = backend.value;
     if (type === "openai") return [];
     return [["url", url] as const, ["store", store] as const].flatMap(([key, place]) => {
       if (place === undefined) return [];
-      const owner = owners.get(place);
-      if (owner === undefined) owners.set(place, backend);
-      if (owner === undefined || owner === backend) return [];
-      const message = `${place} is already Backend ${quote(nameOf(owner))} (${whereOf(owner)})`;
+      const identity = key === "url" ? serverOf(place) : folderOf(place);
+      const owner = owners.get(identity);
+      if (owner === undefined) owners.set(identity, { backend, place });
+      if (owner === undefined || owner.backend === backend) return [];
+      const same = owner.place === place ? "is already" : `is the same ${key === "url" ? "server" : "folder"} as ${owner.place} of`;
       return [
         diagnosticOf(backend.document, {
           code: "backend.same-endpoint",
           path: ["spec", key],
-          message,
+          message: `${place} ${same} Backend ${quote(nameOf(owner.backend))} (${whereOf(owner.backend)})`,
           remedy: "keep one of the two; several models can name the same Backend",
         }),
       ];
     });
   });
+}
+
+/** Names of the machine itself, as a URL spells them; who listens on all addresses is reached through each of them. */
+const ownNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:7f00:1]", "[::ffff:0:0]"]);
+
+/** The same text for every spelling of one server. */
+function serverOf(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const { protocol, hostname, port, pathname } = new URL(address);
+  const host = hostname.replace(/\.$/, "");
+  return `${protocol}//${ownNames.has(host) ? "localhost" : host}:${port}${pathname.replace(/\/+$/, "")}`;
+}
+
+function folderOf(path: string): string {
+  return path.replace(/(?<=.)\/+$/, "");
 }

@@ -92,6 +92,33 @@ describe("manifests that contradict each other", () => {
     );
   });
 
+  it.each([
+    ["{type: ollama, url: 'http://localhost:11434'}", "{type: ollama, url: 'http://127.0.0.1:11434'}"],
+    ["{type: ollama}", "{type: ollama, url: 'http://[::1]:11434'}"],
+    ["{type: ollama}", "{type: ollama, url: 'http://0.0.0.0:11434/'}"],
+    ["{type: ollama}", "{type: ollama, url: 'http://[0:0::0]:11434'}"],
+    ["{type: ollama}", "{type: ollama, url: 'HTTP://LocalHost:11434//'}"],
+    ["{type: ollama}", "{type: ollama, host: LOCALHOST.}"],
+    ["{type: ollama}", "{type: ollama, host: '::1'}"],
+    ["{type: ollama, url: 'http://GPU-01:80/'}", "{type: ollama, host: gpu-01, port: 80}"],
+    ["{type: ollama, url: 'https://gpu-01:443'}", "{type: ollama, url: 'https://gpu-01'}"],
+    ["{type: ollama, store: /data/ollama}", "{type: ollama, store: /data/x/../ollama/}"],
+    ["{type: ollama, store: ~/o}", "{type: ollama, store: ~/o/}"],
+  ])("one endpoint in two spellings: %s and %s", (first, second) => {
+    const lines = toldOf(documents(backend("a", first), backend("b", second))).split("\n");
+    expect(lines).toEqual([expect.stringMatching(/ error\[backend\.same-endpoint\] .* (server|folder|already).* Backend "a"/)]);
+  });
+
+  it.each([
+    ["{type: ollama}", "{type: ollama, port: 11435}"],
+    ["{type: ollama}", "{type: ollama, url: 'https://localhost:11434'}"],
+    ["{type: ollama}", "{type: ollama, host: gpu-01}"],
+    ["{type: ollama}", "{type: ollama, url: 'http://localhost:11434/second'}"],
+    ["{type: ollama, store: /data/a}", "{type: ollama, store: /data/b}"],
+  ])("two endpoints that look alike: %s and %s", (first, second) => {
+    expect(toldOf(documents(backend("a", first), backend("b", second)))).toBe("");
+  });
+
   it("an active model that is absent, elsewhere or deprecated", () => {
     const models = documents(
       hub("good", "repo: a/good", ", backend: v1"),
