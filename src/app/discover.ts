@@ -31,7 +31,7 @@ export async function discoverModels(host: Host, project: Extract<Project, { sta
     return {
       found: changes.flatMap((change) => (change.kind === "discover" ? [change.model] : [])),
       gone: gone.map(({ name, ref }) => ({ name, ref })),
-      known: view.memory.discovered.length - gone.length,
+      known: view.observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - changes.filter((change) => change.kind === "discover").length,
       unknown: view.observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : [])),
     };
   } finally {

@@ -2,7 +2,7 @@ import type { Model } from "../domain/model.ts";
 import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
 import { editLock, lockHolding, lockUpstream, sameLock, type LockAttempt } from "../domain/lock-entry.ts";
 import { findHolding, lockMismatch, placementOf } from "../domain/placement.ts";
-import type { Memory } from "../domain/inventory.ts";
+import type { Memory, MemoryChange } from "../domain/inventory.ts";
 import type { Holding, ObservedState } from "../domain/observed.ts";
 import { encodeLock } from "../manifest/lock-file.ts";
 import type { ProgressSink } from "../ports/progress.ts";
@@ -44,15 +44,19 @@ export async function lockModels(host: Host, project: ValidProject, options: Loc
   const lock = { ...project.lock, entries: project.lock.entries.filter((entry) => models.some((model) => relevantLock(model, project) === entry)) };
   const observed = await observeModels(connections, { desired: { ...desired, models }, lock, memory }, { level: "full", progress: options.progress }, host.clock, signal);
   const put: LockEntry[] = [];
+  const observedNames = new Set<string>();
   const results: LockResult[] = [];
   for (const { model, place } of places) {
     if (place.kind === "remote") continue;
     const holding = holdingOf(model, place, observed, memory);
+    if (holding !== undefined && !options.update) observedNames.add(model.metadata.name);
     const attempt = await attemptLock(model, place.ref, { holding, connections, update: options.update }, signal);
     const result = judge(model, attempt, lockEntryOf(project.lock, model.metadata.name), options);
     if ((result.state === "locked" || result.state === "updated") && "entry" in attempt) put.push(attempt.entry);
     results.push(result);
   }
+  const proofs = put.filter((entry) => observedNames.has(entry.name)).map((entry): MemoryChange => ({ kind: "verified", verification: { name: entry.name, at: host.clock.now(), level: "full", contentDigest: entry.contentDigest } }));
+  if (proofs.length > 0) await host.state.commit(proofs);
   const stale = options.names.length > 0 ? [] : project.lock.entries.filter((entry) => !desired.models.some((model) => model.metadata.name === entry.name)).map((entry) => entry.name);
   if (put.length > 0 || stale.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, put, stale)));
   return [...results, ...stale.map((name): LockResult => ({ name, state: "unlocked", detail: "no manifest declares it any more" }))];

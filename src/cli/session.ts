@@ -31,7 +31,10 @@ export interface Session {
   readonly paint: Paint;
   /** Paint for stderr. */
   readonly paintTalk: Paint;
+  /** Columns of wrapped text. */
   readonly width: number;
+  /** Columns of tables: a terminal cuts them, a file or pipe gets them whole. */
+  readonly tableWidth: number;
   /** True when nobody is at the keyboard: hints are left out. */
   readonly ci: boolean;
   /** `read` (the default) never creates a state database. */
@@ -79,6 +82,7 @@ async function openSession(options: CommonOptions, signal: AbortSignal, closers:
     paint: styles.answer,
     paintTalk: styles.talk,
     width: Math.min(process.stdout.columns ?? 100, 140),
+    tableWidth: process.stdout.columns ?? 10_000,
     ci: isTruthy(process.env["CI"]) || isTruthy(process.env["HOLDFAST_IN_AUTOMATION"]),
     say,
     host: (access = "read") => (host ??= openHost(settings, { access, warn: (message) => say(`warning: ${message}\n`) }, closers)),

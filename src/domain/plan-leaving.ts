@@ -112,6 +112,10 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
   if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
   if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
   const deprecation = itemAt(input.memory.deprecations, thing);
+  if (deprecation === undefined && isSuperseded(thing, input)) {
+    // The model itself is as declared: its old revision only waits for its grace period, which is nothing to do now.
+    return { ...nothing, bookkeeping: [{ kind: "deprecate", deprecation: { name: thing.name, store: thing.store, ref: thing.ref, since: input.now, reason: thing.because, confirmations: 1 } }] };
+  }
   if (deprecation === undefined) {
     const locked = isLocked(thing, input) ? `; it stays while it is locked (holdfast unlock ${thing.name})` : "";
     return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", `${whyDeprecated(thing)}${locked}`));
@@ -134,6 +138,11 @@ function planDeprecated(thing: Leaving, deprecation: Deprecation, holding: Holdi
 /** The grace period of a thing: as its manifest said last, else the setting. */
 function graceOf(thing: Leaving, fallback: Milliseconds): Milliseconds {
   return thing.assessment?.model.lifecycle.purgeAfter ?? thing.item?.purgeAfter ?? fallback;
+}
+
+/** The old place of a model that is declared and held somewhere else by now. */
+function isSuperseded(thing: Leaving, { desired }: PlanInput): boolean {
+  return thing.because === "not-in-manifests" && desired.models.some((model) => model.metadata.name === thing.name);
 }
 
 /** Somebody put other content under a name that used to be ours: it is theirs. */
@@ -212,7 +221,7 @@ function purgeDraft(thing: Leaving, holding: Holding, age: Milliseconds, input: 
     ...subject(thing),
     verb: "purge",
     cause: "lifecycle",
-    reason: `deprecated ${Math.floor(age / 86_400_000)} days ago, grace is over${quarantine ? "; not re-fetchable, the bytes go to quarantine" : ""}`,
+    reason: `${isSuperseded(thing, input) ? "replaced by what its manifest names now" : "deprecated"} ${daysAgo(age)}, grace is over${quarantine ? "; not re-fetchable, the bytes go to quarantine" : ""}`,
     risk: "destructive",
     bytesToDownload: 0,
     sizeUnknown: false,
@@ -224,4 +233,9 @@ function purgeDraft(thing: Leaving, holding: Holding, age: Milliseconds, input: 
     ],
     after: replacedBy === undefined ? [] : [`model/${replacedBy} pull`],
   };
+}
+
+function daysAgo(age: Milliseconds): string {
+  const days = Math.floor(age / 86_400_000);
+  return days === 1 ? "1 day ago" : `${days} days ago`;
 }

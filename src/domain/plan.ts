@@ -56,6 +56,7 @@ export function planDigest(body: Omit<Plan, "digest">): Sha256 {
 
 /** What a bookkeeping change says, whenever it is said. */
 function withoutInstant(change: Bookkeeping): unknown {
+  if (change.kind === "deprecate") return { ...change, deprecation: { ...change.deprecation, since: "" } };
   if (change.kind === "discover") return { ...change, model: { ...change.model, firstSeen: "" } };
   return change.kind === "suspect" ? { ...change, suspicion: { ...change.suspicion, firstSeen: "" } } : change;
 }

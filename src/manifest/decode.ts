@@ -28,7 +28,7 @@ const checks: readonly Check[] = [checkNames, checkModels, checkBackends, checkR
 /** Decodes manifests, policies and lock file, and says everything that is wrong with them at once. */
 export function decodeProject(files: ProjectFiles, options: DecodeOptions): DecodedProject {
   const read = [...readAll(files.manifests, "manifests"), ...readAll(files.policies, "policies")];
-  const results = read.flatMap(({ documents, folder }) => documents.map((document) => decodeDocument(document, folder, options)));
+  const results = read.flatMap(({ documents, folder, onlyComments }) => (onlyComments ? [] : documents.map((document) => decodeDocument(document, folder, options))));
   const complete = files.problems.length === 0 && read.every(({ diagnostics }) => diagnostics.length === 0);
   const project = withAssumedOllama(collect(results, complete), options);
   const lock = decodeLock(files.lock);
@@ -45,6 +45,12 @@ export function decodeProject(files: ProjectFiles, options: DecodeOptions): Deco
 /** In the order of their paths, so that of two twins always the same one is told to go. */
 function readAll<F extends "manifests" | "policies">(files: readonly TextFile[], folder: F): readonly (YamlFile & { readonly folder: F })[] {
   return files.toSorted((a, b) => compareText(a.path, b.path)).map((file) => ({ ...readYaml(file, manifestLimits), folder }));
+}
+
+/** A file that holds nothing but comments is a place to write in, as `init` leaves one. */
+function isOnlyComments(text: string): boolean {
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.some((line) => line.startsWith("#")) && lines.every((line) => line === "" || line.startsWith("#"));
 }
 
 function collect(results: readonly DocumentResult[], complete: boolean): Project {

@@ -144,7 +144,7 @@ export function bytesSentence(plan: Plan): string | undefined {
   const { bytesToDownload, bytesToFree } = plan.summary;
   const unsure = plan.actions.some((action) => action.sizeUnknown) ? "at least " : "";
   const parts = [
-    ...(bytesToDownload > 0 || unsure !== "" ? [`download ${unsure}${formatBytes(bytesToDownload)}`] : []),
+    ...(bytesToDownload > 0 ? [`download ${unsure}${formatBytes(bytesToDownload)}`] : unsure === "" ? [] : ["download size unknown"]),
     ...(bytesToFree > 0 ? [`free ${formatBytes(bytesToFree)}`] : []),
   ];
   return parts.length === 0 ? undefined : parts.join(", ");

@@ -211,7 +211,9 @@ describe("leaving", () => {
     const memory = { inventory: [own("chat", one)] };
     expect(planned({ models: [moved], stores: [observed([here("chat", one)])], memory, upstream: { chat: upstreamOf("ollama", two) } })).toEqual(["pull model/chat: not on this machine"]);
     const after = { inventory: [own("chat", one), own("chat", two, { ref: ref("chat:2b") })] };
-    expect(planned({ models: [moved], stores: [observed([here("chat", one), holdingOf(store, ref("chat:2b"), two)])], memory: after })).toEqual([`deprecate model/chat: ${ref("chat:1b")} is not in the manifests any more`]);
+    const settled = plan(inputOf({ models: [moved], stores: [observed([here("chat", one), holdingOf(store, ref("chat:2b"), two)])], memory: after }));
+    expect(lines(settled)).toEqual([]);
+    expect(settled.bookkeeping).toMatchObject([{ kind: "deprecate", deprecation: { ref: ref("chat:1b") } }]);
   });
 
   it("mode forget disowns and deletes nothing, mode off does nothing", () => {

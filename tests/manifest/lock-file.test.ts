@@ -250,13 +250,13 @@ describe("lockMismatches for --locked", () => {
       model("free", "{source: {ollama: {model: free}}}"),
     );
     expect(mismatches(text)).toMatchInlineSnapshot(`
-      "manifests/a.yaml:4:9 error[lock.mismatch] model "embed": the lock is for a path source, the manifest declares ollama -> run \`holdfast lock embed\`
-      manifests/a.yaml:10:9 error[lock.mismatch] model "qwen3-8b": the lock is for registry.ollama.ai/library/qwen3:8b, the manifest declares registry.ollama.ai/library/qwen3:14b -> run \`holdfast lock qwen3-8b\`
-      manifests/a.yaml:16:9 error[lock.mismatch] model "vision": the lock is for revision main, the manifest declares dev -> run \`holdfast lock vision\`
+      "manifests/a.yaml:4:9 error[lock.mismatch] model "embed": the lock is for a path source, the manifest declares ollama -> run \`holdfast lock embed --update\`
+      manifests/a.yaml:10:9 error[lock.mismatch] model "qwen3-8b": the lock is for registry.ollama.ai/library/qwen3:8b, the manifest declares registry.ollama.ai/library/qwen3:14b -> run \`holdfast lock qwen3-8b --update\`
+      manifests/a.yaml:16:9 error[lock.mismatch] model "vision": the lock is for revision main, the manifest declares dev -> run \`holdfast lock vision --update\`
       manifests/a.yaml:22:9 error[lock.missing] model "new": it must be locked and is missing from the lock file -> run \`holdfast lock new\`"
     `);
     expect(mismatches(vision("repo: Qwen/Qwen3-8B"))).toMatchInlineSnapshot(`
-      "manifests/a.yaml:4:9 error[lock.mismatch] model "vision": the lock was made with other include or exclude patterns -> run \`holdfast lock vision\`
+      "manifests/a.yaml:4:9 error[lock.mismatch] model "vision": the lock was made with other include or exclude patterns -> run \`holdfast lock vision --update\`
       error[lock.orphan] "embed" is in the lock file, but no Model is called that -> run \`holdfast unlock embed\`
       error[lock.orphan] "qwen3-8b" is in the lock file, but no Model is called that -> run \`holdfast unlock qwen3-8b\`"
     `);

@@ -23,5 +23,8 @@ it("a branch that moved is reported, followed only by lock --update, and then pu
   expect((await project.expect(2, "plan", "--detailed-exitcode")).stdout).toContain("Plan: 1 to pull.");
   await project.expect(0, "reconcile");
   await project.expect(0, "verify");
-  expect((await project.expect(0, "reconcile")).stdout).toContain("deprecate");
+  expect((await project.expect(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes.");
+  await project.expect(0, "reconcile");
+  expect((await project.expect(0, "reconcile", "--set", "prune.grace=0s")).stdout).toContain(`purge`);
+  await project.expect(0, "verify");
 });

@@ -45,5 +45,5 @@ function textOf(rows: readonly ListRow[], session: Session): string {
   if (rows.length === 0) return "No models.\n";
   const columns = [{ title: "name", minimum: 12 }, { title: "backend" }, { title: "locked" }, { title: "vision" }, { title: "roles" }, { title: "hash" }, { title: "size", align: "right" as const }, { title: "served as", cut: "middle" as const }];
   const cells = rows.map((row) => [row.name, row.backend, row.locked ? "yes" : "no", row.vision ? "yes" : "no", row.roles.join(","), row.hash, row.size_bytes === null ? "-" : formatBytes(row.size_bytes), row.served_model_id ?? "-"]);
-  return renderTable(columns, cells, { width: session.width });
+  return renderTable(columns, cells, { width: session.tableWidth });
 }

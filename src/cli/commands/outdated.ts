@@ -31,7 +31,7 @@ function textOf(results: readonly UpstreamComparison[], session: Session): strin
   const columns = [{ title: "name", minimum: 12 }, { title: "source", cut: "middle" as const }, { title: "state" }, { title: "current" }, { title: "latest" }, { title: "detail" }];
   const rows = results.map((result) => [result.name, result.source, result.state, shortOr(result.current), shortOr(result.latest), result.changed.length === 0 ? result.detail : `${result.changed.length} files differ; ${result.detail}`]);
   const moved = results.filter((result) => result.state === "moved" || result.state === "gone").length;
-  return `${renderTable(columns, rows, { width: session.width })}\nOutdated: ${moved} moved or gone, ${results.length - moved} not. Nothing was pulled.\n`;
+  return `${renderTable(columns, rows, { width: session.tableWidth })}\nOutdated: ${moved} moved or gone, ${results.length - moved} not. Nothing was pulled.\n`;
 }
 
 function shortOr(digest: string | undefined): string {

@@ -34,7 +34,7 @@ export async function resolve(session: Session, options: SelectionOptions & { re
           : renderTable(
               columns,
               resolved.map(({ role, candidate, endpoint, modelId }) => [role, candidate.name, endpoint, modelId]),
-              { width: session.width },
+              { width: session.tableWidth },
             );
       const trails = explain ? [...resolved, ...failed].map(({ role, trail }) => `\n${plainText(role ?? "")}\n${trailText(trail)}`) : [];
       return `${table}${trails.join("")}`;

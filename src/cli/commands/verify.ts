@@ -33,7 +33,7 @@ function textOf(results: readonly Verification[], session: Session): string {
   const count = (state: Verification["state"]): number => results.filter((result) => result.state === state).length;
   const bad = count("violation") + count("missing");
   const sentence = `Verified: ${count("ok")} locked and right, ${count("unlocked")} not locked, ${bad} wrong, ${count("unknown")} unknown.\n`;
-  return `${renderTable(columns, rows, { width: session.width })}\n${defects.length === 0 ? "" : `${defects.join("\n")}\n\n`}${sentence}`;
+  return `${renderTable(columns, rows, { width: session.tableWidth })}\n${defects.length === 0 ? "" : `${defects.join("\n")}\n\n`}${sentence}`;
 }
 
 function defectLines(result: Verification, defect: Verification["defects"][number]): string {
