@@ -1,12 +1,15 @@
-import { relative } from "node:path";
-import { HoldfastError } from "../../domain/failure.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { failed, HoldfastError } from "../../domain/failure.ts";
 import { canonicalOllamaName, type OllamaName } from "../../domain/ollama-name.ts";
 import type { Holding } from "../../domain/observed.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
 import { mapBounded } from "./bounded.ts";
 import { readHelperName } from "./helper-names.ts";
-import { blobsOf, type ManifestDocument, type ManifestLayer } from "./manifest-text.ts";
+import { blobsOf, maxManifestBytes, readManifest, type ManifestDocument, type ManifestLayer } from "./manifest-text.ts";
 import { nameKey } from "./names.ts";
+import { readSmallFile } from "./small-file.ts";
 import { blobPath } from "./store-layout.ts";
 import { scanStore, type StoredManifest, type StoreScan } from "./store-scan.ts";
 import { isReadable, type WriterSide } from "./writer-side.ts";
@@ -20,14 +23,29 @@ export interface Kept {
   readonly reason: string;
 }
 
-/** Copies a manifest and blobs into quarantine, as hard links where the disk allows it, and returns the folder. */
+/** Copies a manifest and blobs into quarantine, blobs as hard links where the disk allows it, and returns the folder. */
 export async function keepCopy(side: WriterSide, { own, blobs, reason }: Kept): Promise<string> {
   const directory = side.directory ?? "";
-  const files = [
-    { from: own.path, as: relative(directory, own.path) },
-    ...blobs.map((layer) => ({ from: blobPath(directory, layer), as: `blobs/${layer.fileName}` })),
-  ];
-  return side.disk.quarantine(files, { store: side.store, ref: own.ref, digest: own.document.digest, reason }, "copy");
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-keep-"));
+  try {
+    const files = [
+      { from: await copyOfManifest(side, own, folder), as: relative(directory, own.path) },
+      ...blobs.map((layer) => ({ from: blobPath(directory, layer), as: `blobs/${layer.fileName}` })),
+    ];
+    return await side.disk.quarantine(files, { store: side.store, ref: own.ref, digest: own.document.digest, reason }, "copy");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The server writes manifests in place, through a hard link too. */
+async function copyOfManifest({ disk }: WriterSide, own: StoredManifest, folder: string): Promise<string> {
+  const found = await readSmallFile(own.path, maxManifestBytes);
+  if (typeof found !== "object" || readManifest(found.bytes).digest !== own.document.digest)
+    throw failed("precondition", `the manifest of ${own.ref} has changed while it was copied`, { remedy: "plan again" });
+  const path = join(folder, "manifest");
+  await disk.writeDurable(path, found.bytes);
+  return path;
 }
 
 /** Blobs of a manifest that are on disk and that no lasting name but this one uses. */

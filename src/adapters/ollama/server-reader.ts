@@ -105,7 +105,12 @@ interface AgreedSide {
 }
 
 /** One model on disk and the listing, when both say the same: no need to read the files of all others. */
-async function inspectAgreed({ api, facts, disk, list }: AgreedSide, ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | undefined> {
+async function inspectAgreed(
+  { api, facts, disk, list }: AgreedSide,
+  ref: string,
+  level: VerificationLevel,
+  signal: AbortSignal,
+): Promise<Holding | undefined> {
   if (disk === undefined) return undefined;
   const [listing, found] = await Promise.all([list(), disk.inspect(ref, level, signal).catch(() => undefined)]);
   const listed = listing.models.get(nameKey(ref));

@@ -34,11 +34,7 @@ export function createOllamaStoreReader(options: OllamaStoreOptions): ModelReade
   ): Promise<{ holdings: readonly Holding[]; warnings: readonly string[] }> => {
     const manifests = scan.manifests.filter(({ ref }) => isShown(ref, request.refs));
     const [states, facts] = await Promise.all([
-      inspectBlobs(
-        manifests,
-        { directory, hasher, level: request.level, closely: closelyOf(request), onBytes: reportBytes(store, request) },
-        signal,
-      ),
+      inspectBlobs(manifests, { directory, hasher, level: request.level, closely: closelyOf(request), onBytes: reportBytes(store, request) }, signal),
       factReader.read(manifests, signal),
     ]);
     const holdings = manifests.map((manifest) => holdingOf(store, manifest, states, facts.byRef.get(manifest.ref) ?? { capabilities: {} }));
