@@ -124,7 +124,8 @@ export function lockMismatches(desired: DesiredState, lock: LockFile): readonly 
       entry === undefined ? (model.lock.required ? "it must be locked and is missing from the lock file" : undefined) : lockMismatch(model, entry);
     if (problem === undefined) return [];
     const code = entry === undefined ? "lock.missing" : "lock.mismatch";
-    return [{ severity: "error", code, message: `model ${quote(name)}: ${problem}`, location, remedy: `run \`holdfast lock ${name}\`` }];
+    const update = entry === undefined ? "" : " --update";
+    return [{ severity: "error", code, message: `model ${quote(name)}: ${problem}`, location, remedy: `run \`holdfast lock ${name}${update}\`` }];
   });
   const orphans = lock.entries
     .filter((entry) => !declared.has(entry.name))
