@@ -43,7 +43,7 @@ export function decodeProject(files: ProjectFiles, options: DecodeOptions): Deco
 }
 
 /** In the order of their paths, so that of two twins always the same one is told to go. */
-function readAll<F extends "manifests" | "policies">(files: readonly TextFile[], folder: F): readonly (YamlFile & { readonly folder: F })[] {
+function readAll<F extends "manifests" | "policies">(files: readonly TextFile[], folder: F): readonly (YamlFile & { readonly folder: F; readonly onlyComments: boolean })[] {
   return files.toSorted((a, b) => compareText(a.path, b.path)).map((file) => ({ ...readYaml(file, manifestLimits), folder, onlyComments: isOnlyComments(file.text) }));
 }
 

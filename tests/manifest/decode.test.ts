@@ -157,7 +157,6 @@ describe("decodeProject", () => {
     expect(desired?.models).toHaveLength(1);
     expect(told(diagnostics)).toMatchInlineSnapshot(`
       "manifests/a.yaml:1:1 note[yaml.empty-document] the document is empty and declares nothing -> remove the extra --- line, or the file
-      manifests/b.yaml:1:1 note[yaml.empty-document] the document is empty and declares nothing -> remove the extra --- line, or the file
       manifests/c.yaml:6:4 note[yaml.empty-document] the document is empty and declares nothing -> remove the extra --- line, or the file"
     `);
   });
