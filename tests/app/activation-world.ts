@@ -140,13 +140,20 @@ async function readFolder(dir: string): Promise<Holding> {
   return { store: "directory", ref: dir, names: [], artifacts, facts: { capabilities: {} }, location: dir };
 }
 
-/** A port that nobody had a moment ago. */
+let portsTried = 0;
+
+/** A free port outside of the range from which the system takes ports for outgoing connections, so that it stays free until a server binds it. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  server.close();
-  await once(server, "close");
-  return address.port;
+  for (;;) {
+    const port = 10_000 + ((process.pid * 61 + (portsTried += 1)) % 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const free = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -52,10 +52,11 @@ function membership(table: ProcTable, set: ProcessSet): Membership {
 function markedMembers(table: ProcTable, { scope, leaders, except }: Extract<ProcessSet, { kind: "marked" }>): Membership {
   const isMarked = ({ instance }: ProcessFacts): boolean => instance !== undefined && instance.startsWith(`${scope}.`) && instance !== except;
   return {
-    find: (among) =>
-      (among ?? table.all()).filter(
-        (candidate) => candidate.pid !== process.pid && (isMarked(candidate) || leaders.some((leader) => isInSession(table, candidate, leader))),
-      ),
+    find: (among, known = []) => {
+      const all = [...leaders, ...known];
+      const isMember = (candidate: ProcessFacts): boolean => isMarked(candidate) || all.some((leader) => isInSession(table, candidate, leader));
+      return (among ?? table.all()).filter((candidate) => candidate.pid !== process.pid && isMember(candidate));
+    },
     leads: (member) => member.session === member.pid,
   };
 }

@@ -13,7 +13,8 @@ const orphanPatience = 2_000;
 
 /** A set of processes as it is now, and which of them know how to end the rest. */
 export interface Membership {
-  find(among?: readonly ProcessFacts[]): readonly ProcessFacts[];
+  /** `known` are members seen earlier: whoever is in a session of theirs belongs to the set, though its environment may not be readable (yet). */
+  find(among?: readonly ProcessFacts[], known?: readonly ProcessFacts[]): readonly ProcessFacts[];
   leads(member: ProcessFacts): boolean;
 }
 
@@ -40,6 +41,7 @@ export async function stopProcesses(table: ProcTable, set: Membership, timeout: 
 class Crowd {
   readonly #table: ProcTable;
   readonly #set: Membership;
+  #leaders: readonly ProcessFacts[] = [];
   members: readonly ProcessFacts[] = [];
 
   constructor(table: ProcTable, set: Membership) {
@@ -49,7 +51,9 @@ class Crowd {
   }
 
   sweep(): void {
-    const found = this.#set.find();
+    const found = this.#set.find(undefined, this.#leaders);
+    const leaders = found.filter((member) => member.session === member.pid && !this.#leaders.some((leader) => sameProcess(leader, member)));
+    this.#leaders = [...this.#leaders, ...leaders];
     this.members = [...this.alive().filter((member) => !found.some((other) => sameProcess(member, other))), ...found];
   }
 
