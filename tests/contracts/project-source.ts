@@ -46,9 +46,16 @@ export function describeProjectSource(name: string, create: (content: ProjectCon
       expect(files.manifests).toEqual([{ path: "manifests/a.yaml", text: "ä 日本 \u{1F600}" }]);
     });
 
-    it("is an empty project where there is nothing", async () => {
-      const files = await read({});
-      expect(files).toMatchObject({ manifests: [], policies: [], problems: [], revision: { digest: sha256("") } });
+    it("is an empty project where there is nothing, and says that the folder of manifests is missing", async () => {
+      const files = await read({ "policies/.keep": "" });
+      expect(files).toMatchObject({ manifests: [], policies: [], revision: { digest: sha256("") } });
+      const missing = { severity: "warning", code: "project.no-manifests", message: "the manifests folder manifests does not exist" };
+      expect(files.problems).toEqual([expect.objectContaining({ ...missing, remedy: expect.stringContaining("holdfast init") })]);
+      expect(files.revision.dirty).toBe(false);
+    });
+
+    it("says nothing of a folder of manifests that holds none yet, nor of policies that are not there", async () => {
+      expect((await read({ "manifests/.keep": "" })).problems).toEqual([]);
     });
 
     it("identifies the input by paths and bytes of exactly the files that were read", async () => {

@@ -96,6 +96,12 @@ export function notUtf8(path: string): Diagnostic {
   return problem(path, "file.not-utf8", `${path} is not valid UTF-8`, "save it as UTF-8");
 }
 
+/** The finding about manifests that nobody would miss if nothing were said: without their folder, a project is valid and empty. */
+export function noManifests(folder: string): Diagnostic {
+  const message = `the manifests folder ${folder} does not exist`;
+  return { ...problem(folder, "project.no-manifests", message, "run `holdfast init`, or correct paths.manifests"), severity: "warning" };
+}
+
 /** The finding about more files than are read. */
 export function tooManyFiles(folder: string): Diagnostic {
   return problem(folder, "project.too-many-files", `more than ${limits.files} YAML files below ${folder}`, "put several documents into one file");

@@ -4,8 +4,8 @@ import { compareText, type Diagnostic } from "../../domain/diagnostic.ts";
 import { failed } from "../../domain/failure.ts";
 import { isFile, listCommit, type TreeEntry } from "./commit-tree.ts";
 import { askGit, refused } from "./git.ts";
-import { decodeText, isBelow, isIgnoredName, isYamlName, limits, notUtf8, placesOf, problem, tooLarge, tooManyFiles } from "./project-files.ts";
-import type { ProjectPaths, ReadFile, Reading } from "./project-files.ts";
+import { decodeText, isBelow, isIgnoredName, isYamlName, limits, placesOf, type ProjectPaths, type ReadFile, type Reading } from "./project-files.ts";
+import { noManifests, notUtf8, problem, tooLarge, tooManyFiles } from "./project-files.ts";
 
 interface Selection {
   readonly manifests: readonly TreeEntry[];
@@ -20,6 +20,8 @@ export async function readCommit(root: string, commit: string, paths: ProjectPat
   const problems: Diagnostic[] = [];
   const realRoot = await realpath(root);
   const entries = await listCommit({ root: realRoot, commit, paths: placesOf(paths), sizes: true }, signal);
+  const isRoot = paths.manifests === "." || paths.manifests === "";
+  if (!isRoot && !entries.some(({ path }) => isBelow(paths.manifests, path))) problems.push(noManifests(paths.manifests));
   const { manifests, policies, generated } = select(entries, paths, problems);
   const files = await readBlobs(realRoot, [...manifests, ...policies, ...generated], signal);
   const decode = (wanted: readonly TreeEntry[]): readonly ReadFile[] => wanted.flatMap((entry) => decodeFile(entry, files, problems));

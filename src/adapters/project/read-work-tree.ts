@@ -3,7 +3,7 @@ import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { compareText, type Diagnostic } from "../../domain/diagnostic.ts";
-import { decodeText, isIgnoredName, isOutside, isYamlName, limits, notUtf8, problem, tooLarge, tooManyFiles } from "./project-files.ts";
+import { decodeText, isIgnoredName, isOutside, isYamlName, limits, noManifests, notUtf8, problem, tooLarge, tooManyFiles } from "./project-files.ts";
 import type { ProjectPaths, ReadFile, Reading } from "./project-files.ts";
 import { readBytes } from "./read-bytes.ts";
 
@@ -19,7 +19,7 @@ interface Place {
 export async function readWorkTree(root: string, paths: ProjectPaths, signal: AbortSignal): Promise<Reading> {
   const reader = new WorkTreeReader(root, await realpath(root), signal);
   const apart = [paths.lock, paths.curated];
-  const manifests = await reader.readFolder(paths.manifests, [...apart, paths.policies]);
+  const manifests = await reader.readFolder(paths.manifests, [...apart, paths.policies], noManifests);
   const policies = await reader.readFolder(paths.policies, apart);
   const lock = await reader.readGenerated(paths.lock);
   const curated = await reader.readGenerated(paths.curated);
@@ -39,10 +39,14 @@ class WorkTreeReader {
     this.#signal = signal;
   }
 
-  /** Every YAML file below a folder, sorted by path; a folder that is not there has none. */
-  async readFolder(path: string, except: readonly string[]): Promise<readonly ReadFile[]> {
+  /** Every YAML file below a folder, sorted by path; a folder that is not there has none, and `absent` may say so. */
+  async readFolder(path: string, except: readonly string[], absent?: (path: string) => Diagnostic): Promise<readonly ReadFile[]> {
+    const before = this.problems.length;
     const folder = await this.#resolve(path);
-    if (folder === undefined) return [];
+    if (folder === undefined) {
+      if (absent !== undefined && this.problems.length === before) this.problems.push(absent(path));
+      return [];
+    }
     const found = await this.#find(folder, except, new Set());
     if (this.#filesLeft < found.length) this.problems.push(tooManyFiles(path));
     const wanted = found.toSorted((a, b) => compareText(a.path, b.path)).slice(0, this.#filesLeft);

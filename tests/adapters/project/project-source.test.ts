@@ -58,6 +58,7 @@ describe("project source", () => {
   it("reads a generated file that was configured to lie elsewhere", async () => {
     const [root, elsewhere] = [await workspace(), await workspace()];
     await fill(elsewhere, { "curated.json": "[]" });
+    await mkdir(join(root, "manifests"));
     const files = await sourceOf(root, { curatedFile: join(elsewhere, "curated.json") }).read(never);
     expect([files.curated?.text, files.problems]).toEqual(["[]", []]);
   });
@@ -139,6 +140,7 @@ describe("project source", () => {
     await writeFile(join(root, "manifests"), "a file");
     expect(findings(await sourceOf(root).read(never))).toEqual([["file.unreadable", "manifests"]]);
     await rm(join(root, "manifests"));
-    expect(findings(await sourceOf(root).read(never))).toEqual([]);
+    expect(findings(await sourceOf(root).read(never))).toEqual([["project.no-manifests", "manifests"]]);
+    expect(findings(await sourceOf(root, { manifestsDir: "." }).read(never))).toEqual([]);
   });
 });
