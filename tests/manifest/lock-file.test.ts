@@ -118,7 +118,8 @@ describe("decodeLock", () => {
     expect(decode(encodeLock({ version: 1, entries: [] }))).toEqual({ lock: { version: 1, entries: [] }, diagnostics: [] });
   });
 
-  it.each(["", "\n", " \t\r\n\n", "\ufeff", "# nothing\n", "---\n", "---\n# cut off\n...\n", "null\n", "~"])("refuses a file that is there and holds nothing: %j", (text) => {
+  const nothing = ["", "\n", " \t\r\n\n", "\ufeff", "# nothing\n", "---\n", "---\n# cut off\n...\n", "null\n", "~"];
+  it.each(nothing)("refuses a file that is there and holds nothing: %j", (text) => {
     expect(decode(text).lock).toEqual({ version: 1, entries: [] });
     expect(decode(text).diagnostics).toEqual([
       expect.objectContaining({

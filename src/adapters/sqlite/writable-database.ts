@@ -8,7 +8,7 @@ import { sqlite } from "./sqlite-module.ts";
 import { busyTimeoutMs, type StateDatabase, type StateDatabaseOptions } from "./state-database.ts";
 import { isDamage, isDiskError, isForbidden, toStateFailure } from "./state-failure.ts";
 
-/** A database that is created when it is missing and replaced, with the old one kept, when it is damaged. Where it may not be changed it can be read. */
+/** A database that is created when it is missing and, when damaged, put aside for a new one. Where it may not be changed it can still be read. */
 export class WritableDatabase implements StateDatabase {
   readonly #options: StateDatabaseOptions;
   readonly #unchanged: ReadOnlyDatabase;

@@ -91,7 +91,7 @@ describe.skipIf(!canMount())("state on a full file system (needs the right to mo
     (await lock.acquire("reconcile"))();
   });
 
-  it.each(["closed", "left behind by a killed writer"])("on a read-only mount what a database (%s) holds can be read, and only writing fails", async (how) => {
+  it.each(["closed", "left by a killed writer"])("on a read-only mount what a database (%s) holds can be read, only writing fails", async (how) => {
     const folder = mountSmall("4m");
     const path = join(folder, "state.db");
     const item = { store: "huggingface", ref: "known", name: "known", firstSeen: "x" } as const;
