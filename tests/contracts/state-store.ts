@@ -1,8 +1,17 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { compareText } from "../../src/domain/diagnostic.ts";
-import { emptyMemory, type Deprecation, type DiscoveredModel, type InventoryItem, type Memory } from "../../src/domain/inventory.ts";
-import type { MemoryChange, Suspicion, Tombstone, Verification } from "../../src/domain/inventory.ts";
+import {
+  emptyMemory,
+  type Deprecation,
+  type DiscoveredModel,
+  type InventoryItem,
+  type Memory,
+  type MemoryChange,
+  type Suspicion,
+  type Tombstone,
+  type Verification,
+} from "../../src/domain/inventory.ts";
 import type { StoreId } from "../../src/domain/observed.ts";
 import type { RunRecord, StateStore } from "../../src/ports/state-store.ts";
 

@@ -39,13 +39,8 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   const api = createOllamaApi(options);
   const disk = directory === undefined ? undefined : createOllamaStoreReader({ store, directory, hasher, headers });
 
-  const listShown = async (asked: readonly string[] | undefined, signal: AbortSignal): Promise<ServerListing> => {
-    const listing = await readServerListing(api, directory, signal);
-    return { ...listing, models: new Map([...listing.models].filter(([, { ref }]) => isShown(ref, asked))) };
-  };
-
   const look = (request: ObserveRequest, signal: AbortSignal): ReturnType<typeof joinStore> =>
-    joinStore({ disk, request, list: () => listShown(request.refs, signal) }, signal);
+    joinStore({ disk, request, list: async () => shownOf(await readServerListing(api, directory, signal), request.refs) }, signal);
 
   const read = async (request: ObserveRequest, signal: AbortSignal): Promise<Observation> => {
     const { listing, joined } = await look(request, signal);
@@ -95,6 +90,11 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   };
 
   return { store, observe, inspect };
+}
+
+/** The listing without the helper names of pinned pulls, unless one was asked for. */
+function shownOf(listing: ServerListing, asked: readonly string[] | undefined): ServerListing {
+  return { ...listing, models: new Map([...listing.models].filter(([, { ref }]) => isShown(ref, asked))) };
 }
 
 interface AgreedSide {

@@ -4,8 +4,22 @@ import { compareText, type Diagnostic } from "../../domain/diagnostic.ts";
 import { failed } from "../../domain/failure.ts";
 import { isFile, listCommit, type TreeEntry } from "./commit-tree.ts";
 import { askGit, refused } from "./git.ts";
-import { decodeText, isBelow, isIgnoredName, isYamlName, limits, placesOf, type ProjectPaths, type ReadFile, type Reading } from "./project-files.ts";
-import { noManifests, notUtf8, problem, tooLarge, tooManyFiles } from "./project-files.ts";
+import {
+  decodeText,
+  isBelow,
+  isIgnoredName,
+  isYamlName,
+  limits,
+  noManifests,
+  notUtf8,
+  placesOf,
+  problem,
+  tooLarge,
+  tooManyFiles,
+  type ProjectPaths,
+  type ReadFile,
+  type Reading,
+} from "./project-files.ts";
 
 interface Selection {
   readonly manifests: readonly TreeEntry[];
