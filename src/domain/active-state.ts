@@ -12,9 +12,6 @@ export interface ActiveState {
   readonly started_at: number;
 }
 
-/** Path of the state file below the project root. */
-export const activeStatePath = "_staging/active_vllm.json";
-
 /** The one backend that the state file speaks about: the managed vLLM first in the alphabet; it has room for one only. */
 export function stateFileOwner(backends: readonly Backend[]): Backend | undefined {
   const managed = backends.filter((backend) => isEngine(backend.type) && backend.active !== undefined);
