@@ -32,7 +32,7 @@ export async function prove(job: StartJob, started: Started): Promise<void> {
     report(job, "vision probe");
     await whileAlive(job, started, job.probe({ url: job.url, servedId: started.target.servedId }, job.signal));
   }
-  checkAlive(job, started);
+  await checkAlive(job, started);
 }
 
 /** True when a server that was proven before still serves what it was started for. */
@@ -51,7 +51,7 @@ async function untilHealthy(job: StartJob, started: Started): Promise<Serving> {
   let last: ServingObservation = { state: "down", backend: job.place.backend };
   report(job, "starting");
   for (;;) {
-    checkAlive(job, started);
+    await checkAlive(job, started);
     last = await reader.observe(job.signal);
     if (last.state === "serving" && last.healthy) return last;
     const now = performance.now();
@@ -74,8 +74,8 @@ function lastWord(seen: ServingObservation): string {
   return seen.state === "unknown" ? seen.failure.message : "it says that it is not healthy";
 }
 
-function checkAlive({ host }: StartJob, { leader }: Started): void {
-  if (!host.processes.isAlive(leader)) throw failed("upstream", exitWords(host.processes.exitOf(leader)));
+async function checkAlive({ host }: StartJob, { leader }: Started): Promise<void> {
+  if (!host.processes.isAlive(leader)) throw failed("upstream", exitWords(await host.processes.exitOf(leader)));
 }
 
 /** Any end that nobody asked for is a failure: vLLM ends with code 0 when its engine dies. */
@@ -89,7 +89,7 @@ async function whileAlive<T>(job: StartJob, started: Started, asking: Promise<T>
   try {
     return await asking;
   } catch (error) {
-    if (!job.signal.aborted) checkAlive(job, started);
+    if (!job.signal.aborted) await checkAlive(job, started);
     throw error;
   }
 }

@@ -70,7 +70,7 @@ async function failedAttempt(
   error: unknown,
 ): Promise<Attempt> {
   const { target, log, leader } = started;
-  const exit = leader === undefined ? undefined : job.host.processes.exitOf(leader);
+  const exit = leader === undefined || job.host.processes.isAlive(leader) ? undefined : await job.host.processes.exitOf(leader);
   const failure = await explainStart(job, { target, log, ...(exit === undefined ? {} : { exit }) }, error);
   await stopFailed(steady(job), leader);
   for (const line of failure.lines) job.host.progress({ type: "note", id: job.id, message: line });

@@ -62,8 +62,8 @@ export interface EngineProcesses {
   /** Live members of a set, among all that live now or lived when `all` was asked. Throws HoldfastError `unsupported` where processes cannot be looked at. */
   find(set: ProcessSet, among?: readonly ProcessFacts[]): readonly ProcessFacts[];
   isAlive(leader: ProcessIdentity): boolean;
-  /** Undefined while it lives, and when it was not started from here. */
-  exitOf(leader: ProcessIdentity): ProcessExit | undefined;
+  /** How a program that is not alive any more ended; undefined when it was not started from here. */
+  exitOf(leader: ProcessIdentity): Promise<ProcessExit | undefined>;
   /** Facts of whatever lives under a number now. */
   look(pid: number): ProcessFacts | undefined;
   /** TERM to the leaders, then to all, then KILL; waits until every member is gone. Returns what could not be stopped. */

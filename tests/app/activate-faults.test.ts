@@ -115,7 +115,7 @@ describe("a start that fails", () => {
       process.kill(engine?.pid ?? 0, "SIGKILL");
       // Like vLLM, the server ends with code 0 when its engine is dead: an end that nobody asked for, and a failure.
       await until(() => leader !== undefined && !world.host.processes.isAlive(leader));
-      if (leader !== undefined) expect(world.host.processes.exitOf(leader)).toEqual({ code: 0 });
+      if (leader !== undefined) expect(await world.host.processes.exitOf(leader)).toEqual({ code: 0 });
     };
     await killEngine();
     expect((await convergeServing(world.host, world.backend, a, world.options())).result?.outcome).toBe("switched");

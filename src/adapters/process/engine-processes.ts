@@ -32,7 +32,7 @@ export function createEngineProcesses({ env }: EngineProcessesOptions): EnginePr
     all: () => table().all(),
     find: (set, among) => membership(table(), set).find(among),
     isAlive: ({ pid, started }) => table().identify(pid) === started,
-    exitOf: (leader) => children.get(keyOf(leader))?.exit(),
+    exitOf: async (leader) => children.get(keyOf(leader))?.exit(),
     look: (pid) => table().look(pid),
     stop: (request) => stopProcesses(table(), membership(table(), request.set), request.timeout),
     holdersOf: (port, among) => portHolders(port, among ?? table().all()),

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { markerVariable, passedVariables } from "../../domain/activation-environment.ts";
 import { failed } from "../../domain/failure.ts";
 import type { ProcessExit, StartRequest } from "../../ports/process.ts";
@@ -8,8 +9,11 @@ import type { ProcessExit, StartRequest } from "../../ports/process.ts";
 /** A program that was started, and how it ended once it has. */
 export interface StartedProgram {
   readonly pid: number;
-  exit(): ProcessExit | undefined;
+  /** Waits a moment: a program is gone from the process table before its end is told. Undefined while it lives. */
+  exit(): Promise<ProcessExit | undefined>;
 }
+
+const exitPatience = 500;
 
 /** Starts a program in a session of its own, with its output in a file, so that it outlives this process and never waits for it. */
 export async function startProgram(request: StartRequest, host: NodeJS.ProcessEnv): Promise<StartedProgram> {
@@ -22,8 +26,9 @@ export async function startProgram(request: StartRequest, host: NodeJS.ProcessEn
       shell: false,
       stdio: ["ignore", output, output],
     });
-    let exit: ProcessExit | undefined;
-    child.once("exit", (code, signal) => (exit = { ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) }));
+    const exit = new Promise<ProcessExit>((ended) => {
+      child.once("exit", (code, signal) => ended({ ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) }));
+    });
     await new Promise<void>((started, refused) => {
       child.once("spawn", () => started());
       child.once("error", (error) =>
@@ -36,9 +41,18 @@ export async function startProgram(request: StartRequest, host: NodeJS.ProcessEn
       );
     });
     child.unref();
-    return { pid: child.pid ?? 0, exit: () => exit };
+    return { pid: child.pid ?? 0, exit: () => within(exitPatience, exit) };
   } finally {
     closeSync(output);
+  }
+}
+
+async function within<T>(patience: number, result: Promise<T>): Promise<T | undefined> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([result, wait(patience, undefined, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
   }
 }
 

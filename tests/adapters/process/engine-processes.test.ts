@@ -70,13 +70,13 @@ describe("starting", () => {
 
   it("tells how a program of its own ended, and that one which ended is not alive", async () => {
     const { leader } = await start("exit 7");
-    await until(() => processes.exitOf(leader) !== undefined);
-    expect(processes.exitOf(leader)).toEqual({ code: 7 });
+    await until(() => !processes.isAlive(leader));
+    expect(await processes.exitOf(leader)).toEqual({ code: 7 });
     expect(processes.isAlive(leader)).toBe(false);
     const killed = await start("exec sleep 100");
     process.kill(killed.leader.pid, "SIGKILL");
-    await until(() => processes.exitOf(killed.leader) !== undefined);
-    expect(processes.exitOf(killed.leader)).toEqual({ signal: "SIGKILL" });
+    await until(() => !processes.isAlive(killed.leader));
+    expect(await processes.exitOf(killed.leader)).toEqual({ signal: "SIGKILL" });
   });
 
   it("fails for a program that cannot be run", async () => {
@@ -143,20 +143,21 @@ describe("finding", () => {
   it("S1.11 finds every descendant by the marker, orphans and those in other sessions too", async () => {
     const { scope, leader } = await start("setsid sleep 101 & sleep 102 & sleep 0.1; exit 0");
     await until(() => !processes.isAlive(leader));
-    const found = processes.find({ kind: "marked", scope, leaders: [] }).map((member) => member.command.join(" "));
-    expect(found.toSorted()).toEqual(["sleep 101", "sleep 102"]);
+    const found = (): readonly string[] => processes.find({ kind: "marked", scope, leaders: [] }).map((member) => member.command.join(" "));
+    await until(() => found().toSorted().join() === "sleep 101,sleep 102");
     expect(processes.find({ kind: "marked", scope: scope.slice(0, -1), leaders: [] })).toEqual([]);
   });
 
   it("S1.11 finds a worker that lost its marker by the session of its leader, alive or dead, and never one of another leader with that number", async () => {
     const { scope, leader } = await start("env -i sleep 103 & exec sleep 104");
     const set = { kind: "marked", scope, leaders: [leader] } as const;
-    await until(() => processes.find(set).length === 2);
+    const commands = (): readonly string[] => processes.find(set).map((member) => member.command.join(" "));
+    await until(() => commands().toSorted().join() === "sleep 103,sleep 104");
     expect(processes.find({ ...set, leaders: [] })).toHaveLength(1);
     expect(processes.find({ ...set, leaders: [{ ...leader, started: `${leader.started}9` }] })).toHaveLength(1);
     process.kill(leader.pid, "SIGKILL");
     await until(() => !processes.isAlive(leader));
-    expect(processes.find(set).map((member) => member.command.join(" "))).toEqual(["sleep 103"]);
+    expect(commands()).toEqual(["sleep 103"]);
     expect(processes.find({ ...set, leaders: [{ ...leader, started: `other-boot:${leader.started.split(":")[1] ?? ""}` }] })).toEqual([]);
     expect(await processes.stop({ set, timeout: 1_000 })).toEqual([]);
   });

@@ -60,6 +60,20 @@ describe("files of an activation", () => {
     expect(await files.exists(path)).toBe(false);
   });
 
+  it("are whole to a reader, however often they are replaced", async () => {
+    const folder = await workspace();
+    const files = createActivationFiles(createDisk({ quarantineRoot: folder }));
+    const path = join(folder, "a.json");
+    await files.write(path, "0", "private");
+    let writing = true;
+    const writer = (async () => {
+      for (let round = 0; round < 150; round += 1) await files.write(path, String(round % 10).repeat(1 + ((round * 7919) % 5000)), "private");
+      writing = false;
+    })();
+    while (writing) expect(await files.read(path)).toMatch(/^(\d)\1*$/);
+    await writer;
+  });
+
   it("are not read when they are far too large", async () => {
     const folder = await workspace();
     const files = createActivationFiles(createDisk({ quarantineRoot: folder }));
