@@ -1,6 +1,6 @@
 /** Gauges of running and waiting requests: vLLM, LMDeploy and llama.cpp. */
 const gauges =
-  /^(?:vllm:num_requests_(?:running|waiting)|lmdeploy:num_requests_(?:running|waiting)|llamacpp:requests_(?:processing|deferred))(?:\{[^}]*\})?\s+([0-9.eE+-]+)/gm;
+  /^(?:vllm:num_requests_(?:running|waiting)|lmdeploy:num_requests_(?:running|waiting)|llamacpp:requests_(?:processing|deferred))(?:\{.*\})?\s+([0-9.eE+-]+)/gm;
 
 /** Requests that are being answered or wait, from a Prometheus text; undefined when none of the known gauges is in it. */
 export function inFlightOf(metrics: string): number | undefined {
