@@ -9,7 +9,10 @@ const driver = new URL("./activation-driver.ts", import.meta.url);
 const workspace = useWorkspace();
 const worlds: ServingWorld[] = [];
 afterEach(async () => {
-  for (const world of worlds.splice(0)) await world.close();
+  for (const world of worlds.splice(0)) {
+    await world.close();
+    expect(world.ours()).toEqual([]);
+  }
 });
 
 async function open(): Promise<ServingWorld> {
