@@ -17,7 +17,12 @@ const home = await mkdtemp(join(tmpdir(), "holdfast-quickstart-"));
 const project = join(home, "project");
 const cache = join(home, "hub-cache");
 const shelf = join(home, "shelf");
-const environment: NodeJS.ProcessEnv = { PATH: process.env["PATH"], HOME: home, HF_HUB_CACHE: cache, ...(process.env["NO_COLOR"] === undefined ? {} : { NO_COLOR: process.env["NO_COLOR"] }) };
+const environment: NodeJS.ProcessEnv = {
+  PATH: process.env["PATH"],
+  HOME: home,
+  HF_HUB_CACHE: cache,
+  ...(process.env["NO_COLOR"] === undefined ? {} : { NO_COLOR: process.env["NO_COLOR"] }),
+};
 
 const manifests = (store: string): string => `# yaml-language-server: $schema=../configs/schemas/manifest.schema.json
 apiVersion: holdfast.dev/v1
@@ -66,7 +71,11 @@ async function holdfast(args: readonly string[], expected: number): Promise<void
 }
 
 async function startMirror(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, [cli, "mirror", "serve", shelf, "--port", "0"], { cwd: home, env: environment, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [cli, "mirror", "serve", shelf, "--port", "0"], {
+    cwd: home,
+    env: environment,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /http:\/\/\S+/.exec(line)?.[0];
     if (url !== undefined) return { child, url };

@@ -4,7 +4,7 @@ import { failed, type Failure } from "../domain/failure.ts";
 import type { MemoryChange } from "../domain/inventory.ts";
 import type { Holding, StoreId } from "../domain/observed.ts";
 import { assessAll } from "../domain/plan.ts";
-import { unmanagedHoldings } from "../domain/plan-leaving.ts";
+import { unmanagedHoldings } from "../domain/leaving.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import { manifestsFromHoldings, type ManifestObject } from "../registry/migrate.ts";
 import { renderManifest } from "../registry/render-manifest.ts";
@@ -63,13 +63,21 @@ async function adopt(host: Host, project: ValidProject, options: AdoptOptions, s
     (holding) => chosen.find((candidate) => candidate.holding === holding)?.name ?? holding.ref,
   );
   const files: { readonly path: string; readonly name: string; readonly text: string }[] = [];
-  for (const manifest of manifests) files.push({ path: await freePath(host, manifest, files), name: manifest.metadata.name, text: renderManifest(manifest) });
+  for (const manifest of manifests)
+    files.push({ path: await freePath(host, manifest, files), name: manifest.metadata.name, text: renderManifest(manifest) });
   const passedOver = observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - unmanaged.length;
   const unknown = observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : []));
   if (!options.write) return { manifests: files, locks: [], findings, passedOver, unknown };
   for (const file of files) await host.outputs.write(file.path, file.text);
-  const locks = await lockAdopted(host, files.map((file) => file.name), options, signal);
-  await host.state.commit(chosen.flatMap(({ holding, name }) => (files.some((file) => file.name === name) ? ownership(holding, name, host.clock.now()) : [])));
+  const locks = await lockAdopted(
+    host,
+    files.map((file) => file.name),
+    options,
+    signal,
+  );
+  await host.state.commit(
+    chosen.flatMap(({ holding, name }) => (files.some((file) => file.name === name) ? ownership(holding, name, host.clock.now()) : [])),
+  );
   return { manifests: files, locks, findings, passedOver, unknown };
 }
 
@@ -80,7 +88,10 @@ interface Named {
 
 function choose(named: readonly Named[], names: readonly string[]): readonly Named[] {
   const unknown = names.find((wanted) => !named.some((candidate) => matches(candidate, wanted)));
-  if (unknown !== undefined) throw failed("invalid-input", `no unmanaged model is called ${JSON.stringify(unknown)}`, { remedy: "holdfast import, then holdfast list, shows what is there" });
+  if (unknown !== undefined)
+    throw failed("invalid-input", `no unmanaged model is called ${JSON.stringify(unknown)}`, {
+      remedy: "holdfast import, then holdfast list, shows what is there",
+    });
   return names.length === 0 ? named : named.filter((candidate) => names.some((wanted) => matches(candidate, wanted)));
 }
 
@@ -110,6 +121,19 @@ async function lockAdopted(host: Host, names: readonly string[], options: AdoptO
 function ownership(holding: Holding, name: string, since: string): readonly MemoryChange[] {
   const content = holding.contentId === undefined ? {} : { contentId: holding.contentId };
   const revision = holding.store === "huggingface" && holding.contentId !== undefined ? { revision: holding.contentId } : {};
-  const item = { name, store: holding.store, ref: holding.ref, origin: "adopted" as const, since, sizeBytes: holdingSize(holding), protect: false, ...content, ...revision };
-  return [{ kind: "own", item }, { kind: "undiscover", store: holding.store, ref: holding.ref }];
+  const item = {
+    name,
+    store: holding.store,
+    ref: holding.ref,
+    origin: "adopted" as const,
+    since,
+    sizeBytes: holdingSize(holding),
+    protect: false,
+    ...content,
+    ...revision,
+  };
+  return [
+    { kind: "own", item },
+    { kind: "undiscover", store: holding.store, ref: holding.ref },
+  ];
 }

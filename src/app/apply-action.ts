@@ -34,11 +34,18 @@ export async function applyAction(action: Action, context: ExecuteContext): Prom
     case "purge":
       return purge(action, work, context);
     case "deprecate":
-      return remembered("deprecated", { kind: "deprecate", deprecation: { name: action.name, store: action.store, ref: action.ref, since: context.clock.now(), reason: work.because, confirmations: 1 } });
+      return remembered("deprecated", {
+        kind: "deprecate",
+        deprecation: { name: action.name, store: action.store, ref: action.ref, since: context.clock.now(), reason: work.because, confirmations: 1 },
+      });
     case "undeprecate":
       return remembered("active again", { kind: "undeprecate", store: action.store, ref: action.ref });
     case "forget":
-      return remembered("no longer managed", { kind: "disown", name: action.name, store: action.store, ref: action.ref }, { kind: "undeprecate", store: action.store, ref: action.ref });
+      return remembered(
+        "no longer managed",
+        { kind: "disown", name: action.name, store: action.store, ref: action.ref },
+        { kind: "undeprecate", store: action.store, ref: action.ref },
+      );
     case "activate":
     case "deactivate":
       throw failed("unsupported", `${action.verb} ${work.backend}: this version observes serving backends and does not switch them`);
@@ -51,7 +58,8 @@ function remembered(detail: string, ...changes: readonly MemoryChange[]): Applie
 
 function writerOf(action: Action, { connections }: ExecuteContext): ModelWriter {
   const writer = connections.writers.find((candidate) => candidate.store === action.store);
-  if (writer === undefined) throw failed("unsupported", `${action.object}: nothing writes to ${action.store}`, { remedy: "give the backend a `url`" });
+  if (writer === undefined)
+    throw failed("unsupported", `${action.object}: nothing writes to ${action.store}`, { remedy: "give the backend a `url`" });
   return writer;
 }
 
@@ -81,7 +89,9 @@ async function present(action: Action, level: "stat" | "full", context: ExecuteC
 /** The model is there and ours: own it, and remember the proof of its bytes when every file was hashed. */
 function gained(action: Action, holding: Holding, origin: InventoryItem["origin"], context: ExecuteContext): Applied {
   const now = context.clock.now();
-  const known = context.memory.inventory.find((item) => item.name === action.name && item.store === action.store && sameRef(item.store, item.ref, holding.ref));
+  const known = context.memory.inventory.find(
+    (item) => item.name === action.name && item.store === action.store && sameRef(item.store, item.ref, holding.ref),
+  );
   const artifacts = hashedArtifacts(holding);
   const { protect = false, purgeAfter, revision } = action.declared ?? {};
   const item: InventoryItem = {
@@ -97,13 +107,18 @@ function gained(action: Action, holding: Holding, origin: InventoryItem["origin"
     ...(purgeAfter === undefined ? {} : { purgeAfter }),
     ...(artifacts === undefined ? {} : { contentDigest: contentDigest(artifacts) }),
   };
-  const proof: readonly MemoryChange[] = artifacts === undefined ? [] : [{ kind: "verified", verification: { name: action.name, at: now, level: "full", contentDigest: contentDigest(artifacts) } }];
+  const proof: readonly MemoryChange[] =
+    artifacts === undefined
+      ? []
+      : [{ kind: "verified", verification: { name: action.name, at: now, level: "full", contentDigest: contentDigest(artifacts) } }];
   const detail = origin === "adopted" ? "taken into the inventory" : artifacts === undefined ? "present" : "verified";
   return remembered(detail, { kind: "own", item }, { kind: "undiscover", store: holding.store, ref: holding.ref }, ...proof);
 }
 
 function hashedArtifacts(holding: Holding): readonly { readonly path: string; readonly size: number; readonly sha256: string }[] | undefined {
-  const hashed = holding.artifacts.flatMap(({ path, size, found }) => (found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : []));
+  const hashed = holding.artifacts.flatMap(({ path, size, found }) =>
+    found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : [],
+  );
   return hashed.length === holding.artifacts.length && holding.artifacts.length > 0 ? hashed : undefined;
 }
 
@@ -112,11 +127,19 @@ async function hash(action: Action, work: Extract<Work, { verb: "hash" }>, conte
   const wrong = holding.artifacts.find((artifact) => isCorrupt(artifact) || differs(artifact.path, artifact.found, work.expected));
   if (wrong !== undefined) {
     const actual = wrong.found.state === "present" && wrong.found.level !== "presence" ? wrong.found.sha256 : wrong.found.state;
-    throw failed("integrity", `${action.object}: ${wrong.path} does not match: expected ${work.expected?.[wrong.path] ?? wrong.declaredSha256 ?? "other bytes"}, got ${actual}`, { remedy: "holdfast reconcile repairs it" });
+    throw failed(
+      "integrity",
+      `${action.object}: ${wrong.path} does not match: expected ${work.expected?.[wrong.path] ?? wrong.declaredSha256 ?? "other bytes"}, got ${actual}`,
+      { remedy: "holdfast reconcile repairs it" },
+    );
   }
   const artifacts = hashedArtifacts(holding);
-  if (artifacts === undefined) throw failed("integrity", `${action.object}: not every file could be hashed`, { remedy: "holdfast reconcile repairs it" });
-  return remembered(`${artifacts.length} files verified`, { kind: "verified", verification: { name: action.name, at: context.clock.now(), level: "full", contentDigest: contentDigest(artifacts) } });
+  if (artifacts === undefined)
+    throw failed("integrity", `${action.object}: not every file could be hashed`, { remedy: "holdfast reconcile repairs it" });
+  return remembered(`${artifacts.length} files verified`, {
+    kind: "verified",
+    verification: { name: action.name, at: context.clock.now(), level: "full", contentDigest: contentDigest(artifacts) },
+  });
 }
 
 function differs(path: string, found: Holding["artifacts"][number]["found"], expected: Readonly<Record<string, string>> | undefined): boolean {
@@ -130,6 +153,15 @@ async function purge(action: Action, work: Extract<Work, { verb: "purge" }>, con
   const kept = removed.quarantine === undefined ? {} : { quarantine: removed.quarantine };
   const content = work.request.contentId === undefined ? {} : { contentId: work.request.contentId };
   const tombstone = { name: action.name, ...place, ...content, sizeBytes: removed.freedBytes, purgedAt: context.clock.now(), ...kept };
-  const detail = removed.quarantine === undefined ? `freed ${formatBytes(removed.freedBytes)}` : `freed ${formatBytes(removed.freedBytes)}, kept in ${removed.quarantine}`;
-  return remembered(detail, { kind: "disown", name: action.name, ...place }, { kind: "undeprecate", ...place }, { kind: "undiscover", ...place }, { kind: "bury", tombstone });
+  const detail =
+    removed.quarantine === undefined
+      ? `freed ${formatBytes(removed.freedBytes)}`
+      : `freed ${formatBytes(removed.freedBytes)}, kept in ${removed.quarantine}`;
+  return remembered(
+    detail,
+    { kind: "disown", name: action.name, ...place },
+    { kind: "undeprecate", ...place },
+    { kind: "undiscover", ...place },
+    { kind: "bury", tombstone },
+  );
 }

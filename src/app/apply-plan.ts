@@ -10,12 +10,21 @@ import { finish, type PassResult } from "./reconcile.ts";
  * Applies a saved plan instead of a fresh one. Manifests, lock, inventory and policies of now decide what of it may still run; beyond that each action
  * checks its own preconditions, so that unrelated changes do not make the plan stale.
  */
-export async function applyPlan(host: Host, project: Extract<Project, { state: "valid" }>, plan: Plan, options: PreviewOptions & { readonly command: string }, signal: AbortSignal): Promise<PassResult> {
+export async function applyPlan(
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  plan: Plan,
+  options: PreviewOptions & { readonly command: string },
+  signal: AbortSignal,
+): Promise<PassResult> {
   const release = await host.lock.acquire(options.command);
   try {
     const startedAt = host.clock.now();
     const current = await preview(host, project, options, signal);
-    const allowed = withBlocked(plan, plan.actions.flatMap((action) => refusal(action, current)));
+    const allowed = withBlocked(
+      plan,
+      plan.actions.flatMap((action) => refusal(action, current)),
+    );
     const checked = withVerdicts(allowed, await judge(host, allowed, current.input));
     return await finish(host, { ...current, plan: { ...checked, bookkeeping: [] } }, options, startedAt, signal);
   } finally {

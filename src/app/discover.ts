@@ -16,14 +16,26 @@ export interface Discovery {
 }
 
 /** Gives every model in the stores a place in the registry. A store that cannot be observed changes nothing. */
-export async function discoverModels(host: Host, project: Extract<Project, { state: "valid" }>, options: { readonly write: boolean; readonly progress: ProgressSink }, signal: AbortSignal): Promise<Discovery> {
+export async function discoverModels(
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  options: { readonly write: boolean; readonly progress: ProgressSink },
+  signal: AbortSignal,
+): Promise<Discovery> {
   const desired = host.withDefaults(project.desired, "always");
   const planOptions = { ...host.planDefaults, unmanaged: "import" as const };
   const release = options.write ? await host.lock.acquire("import") : () => undefined;
   try {
-    const view = await preview(host, { ...project, desired }, { level: "stat", plan: planOptions, purpose: "server", progress: options.progress }, signal);
+    const view = await preview(
+      host,
+      { ...project, desired },
+      { level: "stat", plan: planOptions, purpose: "server", progress: options.progress },
+      signal,
+    );
     const changes = view.plan.bookkeeping.filter((change) => change.kind === "discover" || change.kind === "undiscover");
-    const gone = changes.flatMap((change) => (change.kind === "undiscover" ? view.memory.discovered.filter((model) => model.store === change.store && model.ref === change.ref) : []));
+    const gone = changes.flatMap((change) =>
+      change.kind === "undiscover" ? view.memory.discovered.filter((model) => model.store === change.store && model.ref === change.ref) : [],
+    );
     if (options.write) {
       await host.state.commit(changes);
       await publish(host, { ...view, memory: await host.state.load() });
@@ -31,7 +43,9 @@ export async function discoverModels(host: Host, project: Extract<Project, { sta
     return {
       found: changes.flatMap((change) => (change.kind === "discover" ? [change.model] : [])),
       gone: gone.map(({ name, ref }) => ({ name, ref })),
-      known: view.observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - changes.filter((change) => change.kind === "discover").length,
+      known:
+        view.observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) -
+        changes.filter((change) => change.kind === "discover").length,
       unknown: view.observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : [])),
     };
   } finally {

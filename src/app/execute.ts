@@ -35,7 +35,13 @@ export async function execute(plan: Plan, context: ExecuteContext): Promise<read
 
 type Readiness = "start" | "wait" | { readonly because: string };
 
-function readiness(action: Action, outcomes: ReadonlyMap<string, Outcome>, running: ReadonlyMap<string, unknown>, plan: Plan, context: ExecuteContext): Readiness {
+function readiness(
+  action: Action,
+  outcomes: ReadonlyMap<string, Outcome>,
+  running: ReadonlyMap<string, unknown>,
+  plan: Plan,
+  context: ExecuteContext,
+): Readiness {
   if (context.signal.aborted) return { because: "cancelled" };
   for (const id of action.dependsOn) {
     const outcome = outcomes.get(id);
@@ -66,7 +72,11 @@ async function runAction(action: Action, context: ExecuteContext): Promise<Outco
   try {
     const look = writesOnlyRecords(action) ? recordedLook(context.observed) : freshLook(context.connections.readers, context.signal);
     const reason = await checkPreconditions(action, look);
-    if (reason !== undefined) throw failed("precondition", `${action.object}: ${reason}`, { retry: "transient", remedy: "plan again: something changed since this plan was made" });
+    if (reason !== undefined)
+      throw failed("precondition", `${action.object}: ${reason}`, {
+        retry: "transient",
+        remedy: "plan again: something changed since this plan was made",
+      });
     const { changes, detail } = await applyAction(action, context);
     await context.state.commit(changes);
     return { state: "applied", actionId: action.id, detail };

@@ -18,7 +18,15 @@ export const exitCodes = {
 } as const;
 
 /** Several at once: the worst in this order. */
-const severity: readonly number[] = [exitCodes.integrity, exitCodes.unknown, exitCodes.denied, exitCodes.partial, exitCodes.stale, exitCodes.drift, exitCodes.done];
+const severity: readonly number[] = [
+  exitCodes.integrity,
+  exitCodes.unknown,
+  exitCodes.denied,
+  exitCodes.partial,
+  exitCodes.stale,
+  exitCodes.drift,
+  exitCodes.done,
+];
 
 /** The worst of several exit codes; an unlisted code is worse than all. */
 export function worstExitCode(codes: readonly number[]): number {

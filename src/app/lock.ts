@@ -38,11 +38,19 @@ export interface LockOptions {
 export async function lockModels(host: Host, project: ValidProject, options: LockOptions, signal: AbortSignal): Promise<readonly LockResult[]> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
-  const models = desired.models.filter((model) => model.source.kind !== "remote" && (options.names.length === 0 || options.names.includes(model.metadata.name)));
+  const models = desired.models.filter(
+    (model) => model.source.kind !== "remote" && (options.names.length === 0 || options.names.includes(model.metadata.name)),
+  );
   const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
   const places = models.map((model) => ({ model, place: placementOf(model, desired, relevantLock(model, project)) }));
   const lock = { ...project.lock, entries: project.lock.entries.filter((entry) => models.some((model) => relevantLock(model, project) === entry)) };
-  const observed = await observeModels(connections, { desired: { ...desired, models }, lock, memory }, { level: "full", progress: options.progress }, host.clock, signal);
+  const observed = await observeModels(
+    connections,
+    { desired: { ...desired, models }, lock, memory },
+    { level: "full", progress: options.progress },
+    host.clock,
+    signal,
+  );
   const put: LockEntry[] = [];
   const observedNames = new Set<string>();
   const results: LockResult[] = [];
@@ -55,9 +63,17 @@ export async function lockModels(host: Host, project: ValidProject, options: Loc
     if ((result.state === "locked" || result.state === "updated") && "entry" in attempt) put.push(attempt.entry);
     results.push(result);
   }
-  const proofs = put.filter((entry) => observedNames.has(entry.name)).map((entry): MemoryChange => ({ kind: "verified", verification: { name: entry.name, at: host.clock.now(), level: "full", contentDigest: entry.contentDigest } }));
+  const proofs = put
+    .filter((entry) => observedNames.has(entry.name))
+    .map((entry): MemoryChange => ({
+      kind: "verified",
+      verification: { name: entry.name, at: host.clock.now(), level: "full", contentDigest: entry.contentDigest },
+    }));
   if (proofs.length > 0) await host.state.commit(proofs);
-  const stale = options.names.length > 0 ? [] : project.lock.entries.filter((entry) => !desired.models.some((model) => model.metadata.name === entry.name)).map((entry) => entry.name);
+  const stale =
+    options.names.length > 0
+      ? []
+      : project.lock.entries.filter((entry) => !desired.models.some((model) => model.metadata.name === entry.name)).map((entry) => entry.name);
   if (put.length > 0 || stale.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, put, stale)));
   return [...results, ...stale.map((name): LockResult => ({ name, state: "unlocked", detail: "no manifest declares it any more" }))];
 }
@@ -78,14 +94,25 @@ interface Attempt {
   readonly update: boolean;
 }
 
-async function attemptLock(model: Model, ref: string | undefined, { holding, connections, update }: Attempt, signal: AbortSignal): Promise<LockAttempt> {
+async function attemptLock(
+  model: Model,
+  ref: string | undefined,
+  { holding, connections, update }: Attempt,
+  signal: AbortSignal,
+): Promise<LockAttempt> {
   const { source } = model;
   if (holding !== undefined && !update) return (await incompleteHolding(model, holding, connections, signal)) ?? lockHolding(model, holding);
-  if (source.kind !== "ollama" && source.kind !== "huggingface") return { problem: "its folder is not on this machine", remedy: "put the files in place first" };
+  if (source.kind !== "ollama" && source.kind !== "huggingface")
+    return { problem: "its folder is not on this machine", remedy: "put the files in place first" };
   const hub = connections.hubs.find((candidate) => candidate.kind === source.kind);
   if (hub === undefined) return { problem: `no hub for ${source.kind} models` };
   const upstream = await hub.resolve({ source, hashAll: true }, signal);
-  if (upstream.state === "resolved" && holding !== undefined && holding.contentId === (upstream.kind === "ollama" ? upstream.digest : upstream.commit)) return lockHolding(model, holding);
+  if (
+    upstream.state === "resolved" &&
+    holding !== undefined &&
+    holding.contentId === (upstream.kind === "ollama" ? upstream.digest : upstream.commit)
+  )
+    return lockHolding(model, holding);
   return lockUpstream(model, ref ?? "", upstream);
 }
 
@@ -94,24 +121,36 @@ async function incompleteHolding(model: Model, holding: Holding, connections: Co
   const { source } = model;
   const hub = connections.hubs.find((candidate) => candidate.kind === "huggingface");
   if (source.kind !== "huggingface" || hub === undefined) return undefined;
-  if (holding.contentId === undefined) return { problem: `${holding.ref} has no record of where its files come from`, remedy: "holdfast reconcile compares it with the hub" };
+  if (holding.contentId === undefined)
+    return { problem: `${holding.ref} has no record of where its files come from`, remedy: "holdfast reconcile compares it with the hub" };
   const upstream = await hub.resolve({ source, commit: holding.contentId }, signal);
   if (upstream.state !== "resolved") return undefined;
   const here = new Set(holding.artifacts.map((artifact) => artifact.path));
   const absent = upstream.files.filter((file) => !here.has(file.path));
   if (absent.length === 0) return undefined;
-  return { problem: `${count(absent.length, "file")} of ${holding.ref} are not here, for example ${absent[0]?.path ?? ""}`, remedy: "holdfast reconcile fetches them; spec.source.huggingface.include declares a part" };
+  return {
+    problem: `${count(absent.length, "file")} of ${holding.ref} are not here, for example ${absent[0]?.path ?? ""}`,
+    remedy: "holdfast reconcile fetches them; spec.source.huggingface.include declares a part",
+  };
 }
 
 function judge(model: Model, attempt: LockAttempt, existing: LockEntry | undefined, options: LockOptions): LockResult {
   const { name } = model.metadata;
-  if (!("entry" in attempt)) return { name, state: "refused", detail: attempt.problem, ...(attempt.remedy === undefined ? {} : { remedy: attempt.remedy }) };
+  if (!("entry" in attempt))
+    return { name, state: "refused", detail: attempt.problem, ...(attempt.remedy === undefined ? {} : { remedy: attempt.remedy }) };
   const after = identityOf(attempt.entry);
   if (existing === undefined) return { name, state: "locked", detail: count(attempt.entry.artifacts.length, "file"), after };
   const before = identityOf(existing);
   if (sameLock(existing, attempt.entry)) return { name, state: "unchanged", detail: count(existing.artifacts.length, "file"), before, after };
   if (options.update || options.force) return { name, state: "updated", detail: "the lock moved", before, after };
-  return { name, state: "refused", detail: "it is locked to other content", before, after, remedy: `holdfast lock ${name} --force locks what is here; holdfast reconcile restores what is locked` };
+  return {
+    name,
+    state: "refused",
+    detail: "it is locked to other content",
+    before,
+    after,
+    remedy: `holdfast lock ${name} --force locks what is here; holdfast reconcile restores what is locked`,
+  };
 }
 
 /** The identity of a lock entry for people: manifest digest, commit or content digest. */
@@ -124,5 +163,9 @@ export function identityOf(entry: LockEntry): string {
 export async function unlockModels(host: Host, project: ValidProject, names: readonly string[]): Promise<readonly LockResult[]> {
   const locked = names.filter((name) => lockEntryOf(project.lock, name) !== undefined);
   if (locked.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, [], locked)));
-  return names.map((name): LockResult => (locked.includes(name) ? { name, state: "unlocked", detail: "its bytes are no longer pinned" } : { name, state: "unchanged", detail: "it was not locked" }));
+  return names.map((name): LockResult =>
+    locked.includes(name)
+      ? { name, state: "unlocked", detail: "its bytes are no longer pinned" }
+      : { name, state: "unchanged", detail: "it was not locked" },
+  );
 }

@@ -16,7 +16,13 @@ export interface Subject {
 }
 
 /** Looks twice: first to find where the declared models are, then at the bytes of exactly those. */
-export async function observeModels(connections: Connections, subject: Subject, request: { readonly level: VerificationLevel; readonly progress: ProgressSink }, clock: Clock, signal: AbortSignal): Promise<ObservedState> {
+export async function observeModels(
+  connections: Connections,
+  subject: Subject,
+  request: { readonly level: VerificationLevel; readonly progress: ProgressSink },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ObservedState> {
   const observed = await observe(connections, { level: "presence" }, clock, signal);
   if (request.level === "presence") return observed;
   const assessments = assessAll({ ...subject, observed, upstream: {} });

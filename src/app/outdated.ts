@@ -23,19 +23,38 @@ export interface UpstreamComparison {
 }
 
 /** Asks upstream what each tracked model is now. Nothing is pulled and nothing is written. */
-export async function compareUpstream(host: Host, project: Extract<Project, { state: "valid" }>, names: readonly string[], signal: AbortSignal): Promise<readonly UpstreamComparison[]> {
+export async function compareUpstream(
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly UpstreamComparison[]> {
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
   const models = desired.models.filter((model) => isTracked(model) && (names.length === 0 || names.includes(model.metadata.name)));
   const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
-  const questions = models.flatMap((model): readonly UpstreamQuestion[] => (isTracked(model) ? [{ key: model.metadata.name, source: model.source }] : []));
-  const [observed, upstream] = await Promise.all([observe(connections, { level: "presence" }, host.clock, signal), resolveUpstream(questions, connections.hubs, signal)]);
+  const questions = models.flatMap((model): readonly UpstreamQuestion[] =>
+    isTracked(model) ? [{ key: model.metadata.name, source: model.source }] : [],
+  );
+  const [observed, upstream] = await Promise.all([
+    observe(connections, { level: "presence" }, host.clock, signal),
+    resolveUpstream(questions, connections.hubs, signal),
+  ]);
   return models.map((model) => {
     const lock = effectiveLock(model, project.lock);
     const place = placementOf(model, desired, lock);
     const observation = place.kind === "stored" ? observationOf(observed.stores, place.store) : undefined;
-    const holding = place.kind === "stored" && observation?.state === "observed" ? findHolding(model, place, observation.holdings, memory) : undefined;
-    if (lock === undefined && observation?.state === "unknown") return { name: model.metadata.name, source: sourceText(model), state: "unknown", changed: [], locked: false, detail: observation.failure.message };
+    const holding =
+      place.kind === "stored" && observation?.state === "observed" ? findHolding(model, place, observation.holdings, memory) : undefined;
+    if (lock === undefined && observation?.state === "unknown")
+      return {
+        name: model.metadata.name,
+        source: sourceText(model),
+        state: "unknown",
+        changed: [],
+        locked: false,
+        detail: observation.failure.message,
+      };
     return compare(model, lock, holding, upstream[model.metadata.name]);
   });
 }
@@ -48,7 +67,13 @@ function isTracked(model: Model): model is Tracked {
 
 function compare(model: Model, lock: LockEntry | undefined, holding: Holding | undefined, upstream: Upstream | undefined): UpstreamComparison {
   const current = currentIdentity(lock, holding);
-  const base = { name: model.metadata.name, source: sourceText(model), locked: lock !== undefined, changed: [], ...(current === undefined ? {} : { current }) };
+  const base = {
+    name: model.metadata.name,
+    source: sourceText(model),
+    locked: lock !== undefined,
+    changed: [],
+    ...(current === undefined ? {} : { current }),
+  };
   if (upstream === undefined || upstream.state === "failed") {
     const gone = upstream?.failure.code === "not-found";
     return { ...base, state: gone ? "gone" : "unknown", detail: upstream?.failure.message ?? "not asked" };
@@ -57,8 +82,10 @@ function compare(model: Model, lock: LockEntry | undefined, holding: Holding | u
   if (current === undefined) return { ...base, latest, state: "not here", detail: "neither locked nor on this machine" };
   if (current === latest) return { ...base, latest, state: "current", detail: "up to date" };
   const changed = changedFiles(lock?.artifacts ?? holding?.artifacts ?? [], upstream);
-  if (changed.length === 0 && upstream.kind === "ollama") return { ...base, latest, state: "reformatted", detail: "same bytes; the registry writes the manifest differently" };
-  const next = lock === undefined ? "it is not locked: a reconcile keeps what is here" : `follow it with: holdfast lock ${model.metadata.name} --update`;
+  if (changed.length === 0 && upstream.kind === "ollama")
+    return { ...base, latest, state: "reformatted", detail: "same bytes; the registry writes the manifest differently" };
+  const next =
+    lock === undefined ? "it is not locked: a reconcile keeps what is here" : `follow it with: holdfast lock ${model.metadata.name} --update`;
   return { ...base, latest, changed, state: "moved", detail: next };
 }
 
@@ -68,7 +95,10 @@ function currentIdentity(lock: LockEntry | undefined, holding: Holding | undefin
   return holding?.contentId;
 }
 
-function changedFiles(have: readonly { readonly path: string; readonly size: number; readonly sha256?: string; readonly declaredSha256?: string }[], upstream: Extract<Upstream, { state: "resolved" }>): readonly string[] {
+function changedFiles(
+  have: readonly { readonly path: string; readonly size: number; readonly sha256?: string; readonly declaredSha256?: string }[],
+  upstream: Extract<Upstream, { state: "resolved" }>,
+): readonly string[] {
   const known = new Map(have.map((file) => [file.path, file]));
   const offered = new Set(upstream.files.map((file) => file.path));
   const changed = upstream.files.filter((file) => {

@@ -63,7 +63,17 @@ export async function preview(host: Host, project: ValidProject, options: Previe
   const unchecked = plan(input);
   const verdicts = await judge(host, unchecked, input);
   const checked = withVerdicts(unchecked, verdicts);
-  return { project: { ...project, desired }, connections, observed, memory, assessments, input, plan: checked, drifts: diff(assessments, checked, input), verdicts };
+  return {
+    project: { ...project, desired },
+    connections,
+    observed,
+    memory,
+    assessments,
+    input,
+    plan: checked,
+    drifts: diff(assessments, checked, input),
+    verdicts,
+  };
 }
 
 /** What the policies say about a plan. */
@@ -72,6 +82,11 @@ export async function judge(host: Host, unchecked: Plan, input: PlanInput): Prom
 }
 
 function policyContext(host: Host, { desired, observed }: PlanInput): PolicyContext {
-  const free = observed.stores.flatMap((store) => (store.state === "observed" && store.freeBytes !== undefined ? [[store.store, store.freeBytes] as const] : []));
-  return { models: Object.fromEntries(desired.models.map((model) => [model.metadata.name, toJson(model)])), host: { name: host.name, freeBytes: Object.fromEntries(free) } };
+  const free = observed.stores.flatMap((store) =>
+    store.state === "observed" && store.freeBytes !== undefined ? [[store.store, store.freeBytes] as const] : [],
+  );
+  return {
+    models: Object.fromEntries(desired.models.map((model) => [model.metadata.name, toJson(model)])),
+    host: { name: host.name, freeBytes: Object.fromEntries(free) },
+  };
 }

@@ -25,7 +25,11 @@ export interface Publication {
 }
 
 /** The names of the registry files; the same that ImageWorks uses (requirements 2.2). */
-export const registryFiles = { curated: "model_registry.curated.json", discovered: "model_registry.discovered.json", merged: "model_registry.json" } as const;
+export const registryFiles = {
+  curated: "model_registry.curated.json",
+  discovered: "model_registry.discovered.json",
+  merged: "model_registry.json",
+} as const;
 
 /** Writes the three registry files and the drift report; files whose bytes would be the same are not touched. */
 export async function publish(host: Host, view: Preview): Promise<Publication> {
@@ -77,7 +81,10 @@ export function reportOf(view: Preview): DriftReport {
   const names = assessments.filter((assessment) => assessment.state !== "remote").map((assessment) => assessment.model.metadata.name);
   const proven = new Set(memory.verifications.map((verification) => verification.name));
   const declared = new Set(names);
-  const proofs = memory.verifications.filter((verification) => declared.has(verification.name)).map((verification) => verification.at).toSorted(compareText);
+  const proofs = memory.verifications
+    .filter((verification) => declared.has(verification.name))
+    .map((verification) => verification.at)
+    .toSorted(compareText);
   const [oldest] = proofs;
   const newest = proofs.at(-1);
   return buildDriftReport(drifts, {
@@ -96,13 +103,17 @@ export function reportOf(view: Preview): DriftReport {
 /** An old report that says the same stays as it is: its time then says since when it holds. */
 function unlessSame(report: DriftReport, before: string | undefined): DriftReport {
   const old = before === undefined ? undefined : reportIn(before);
-  return old !== undefined && canonicalJson({ ...old, observedAt: report.observedAt }) === canonicalJson(report) ? { ...report, observedAt: old.observedAt } : report;
+  return old !== undefined && canonicalJson({ ...old, observedAt: report.observedAt }) === canonicalJson(report)
+    ? { ...report, observedAt: old.observedAt }
+    : report;
 }
 
 function reportIn(text: string): { readonly observedAt: string } | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && "observedAt" in value && typeof value.observedAt === "string" ? { ...value, observedAt: value.observedAt } : undefined;
+    return typeof value === "object" && value !== null && "observedAt" in value && typeof value.observedAt === "string"
+      ? { ...value, observedAt: value.observedAt }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -24,7 +24,12 @@ export interface PassResult {
 export type Approve = (view: Preview) => Promise<boolean>;
 
 /** One pass: look, plan, apply what was planned, look again, publish. Only one process at a time; returns undefined when it was not approved. */
-export async function reconcile(host: Host, project: Extract<Project, { state: "valid" }>, options: PreviewOptions & { readonly approve: Approve; readonly command: string }, signal: AbortSignal): Promise<PassResult | undefined> {
+export async function reconcile(
+  host: Host,
+  project: Extract<Project, { state: "valid" }>,
+  options: PreviewOptions & { readonly approve: Approve; readonly command: string },
+  signal: AbortSignal,
+): Promise<PassResult | undefined> {
   const release = await host.lock.acquire(options.command);
   try {
     const startedAt = host.clock.now();
@@ -37,10 +42,28 @@ export async function reconcile(host: Host, project: Extract<Project, { state: "
 }
 
 /** Executes a previewed plan and publishes the result; the caller holds the instance lock. */
-export async function finish(host: Host, before: Preview, options: PreviewOptions & { readonly command: string }, startedAt: string, signal: AbortSignal): Promise<PassResult> {
-  const outcomes = await execute(before.plan, { connections: before.connections, state: host.state, memory: before.memory, observed: before.observed, clock: host.clock, progress: options.progress, concurrency: host.concurrency, signal });
+export async function finish(
+  host: Host,
+  before: Preview,
+  options: PreviewOptions & { readonly command: string },
+  startedAt: string,
+  signal: AbortSignal,
+): Promise<PassResult> {
+  const outcomes = await execute(before.plan, {
+    connections: before.connections,
+    state: host.state,
+    memory: before.memory,
+    observed: before.observed,
+    clock: host.clock,
+    progress: options.progress,
+    concurrency: host.concurrency,
+    signal,
+  });
   const changed = outcomes.length > 0 || before.plan.bookkeeping.length > 0;
-  const after = changed && !signal.aborted ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal) : before;
+  const after =
+    changed && !signal.aborted
+      ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal)
+      : before;
   const { publication, failure } = await tryPublish(host, after);
   const exitCode = worstExitCode([exitCodeOfRun(before.plan, outcomes), ...(failure === undefined ? [] : [exitCodes.partial])]);
   await host.state.recordRun({

@@ -7,11 +7,16 @@ import type { ArtifactHub } from "../ports/artifact-hub.ts";
 const parallel = 8;
 
 /** Asks registries and hubs; a failing answer is data and hides no other. */
-export async function resolveUpstream(questions: readonly UpstreamQuestion[], hubs: readonly ArtifactHub[], signal: AbortSignal): Promise<UpstreamState> {
+export async function resolveUpstream(
+  questions: readonly UpstreamQuestion[],
+  hubs: readonly ArtifactHub[],
+  signal: AbortSignal,
+): Promise<UpstreamState> {
   const waiting = [...questions];
   const answers: (readonly [string, Upstream])[] = [];
   const worker = async (): Promise<void> => {
-    for (let question = waiting.shift(); question !== undefined; question = waiting.shift()) answers.push([question.key, await ask(question, hubs, signal)]);
+    for (let question = waiting.shift(); question !== undefined; question = waiting.shift())
+      answers.push([question.key, await ask(question, hubs, signal)]);
   };
   await Promise.all(Array.from({ length: Math.min(parallel, questions.length) }, worker));
   signal.throwIfAborted();
@@ -20,7 +25,8 @@ export async function resolveUpstream(questions: readonly UpstreamQuestion[], hu
 
 async function ask({ key: _key, ...query }: UpstreamQuestion, hubs: readonly ArtifactHub[], signal: AbortSignal): Promise<Upstream> {
   const hub = hubs.find((candidate) => candidate.kind === query.source.kind);
-  if (hub === undefined) return { state: "failed", failure: { code: "unsupported", retry: "terminal", message: `no hub for ${query.source.kind} models` } };
+  if (hub === undefined)
+    return { state: "failed", failure: { code: "unsupported", retry: "terminal", message: `no hub for ${query.source.kind} models` } };
   try {
     return await hub.resolve(query, signal);
   } catch (error) {

@@ -48,7 +48,8 @@ export function statusOf(view: Preview): readonly ModelStatus[] {
 }
 
 function identities(assessment: Assessment, lock: LockEntry | undefined): { readonly desired?: string; readonly applied?: string } {
-  const desired = lock?.source.kind === "ollama" ? lock.source.manifestDigest : lock?.source.kind === "huggingface" ? lock.source.commit : lock?.contentDigest;
+  const desired =
+    lock?.source.kind === "ollama" ? lock.source.manifestDigest : lock?.source.kind === "huggingface" ? lock.source.commit : lock?.contentDigest;
   const applied = assessment.state === "held" ? assessment.holding.contentId : undefined;
   return { ...(desired === undefined ? {} : { desired }), ...(applied === undefined ? {} : { applied }) };
 }

@@ -41,7 +41,9 @@ export async function verifyModels(host: Host, project: ValidProject, options: V
   const connections = await host.connect(desired, "disk", { memory, lock: project.lock });
   const subset = { ...desired, models: desired.models.filter((model) => options.names.length === 0 || options.names.includes(model.metadata.name)) };
   const observed = await observeModels(connections, { desired: subset, lock: project.lock, memory }, options, host.clock, signal);
-  const results = assessAll({ desired: subset, lock: project.lock, observed, memory, upstream: {} }).flatMap((assessment) => verificationOf(assessment, options.level));
+  const results = assessAll({ desired: subset, lock: project.lock, observed, memory, upstream: {} }).flatMap((assessment) =>
+    verificationOf(assessment, options.level),
+  );
   const now = host.clock.now();
   const proofs = results.flatMap((result): readonly MemoryChange[] => {
     if (result.contentDigest === undefined || options.level === "presence" || (result.state !== "ok" && result.state !== "unlocked")) return [];
@@ -74,29 +76,53 @@ function heldVerification(held: Extract<Assessment, { state: "held" }>, level: V
   const { holding, lock } = held;
   const bytes = holding.artifacts.reduce((total, artifact) => total + artifact.size, 0);
   const base = { name: held.model.metadata.name, level, files: holding.artifacts.length, bytes, defects: held.defects };
-  if (held.identity === "different") return { ...base, state: "violation", detail: `holds ${holding.contentId ?? "other content"}, the lock says ${lock?.source.kind === "ollama" ? lock.source.manifestDigest : ""}` };
+  if (held.identity === "different")
+    return {
+      ...base,
+      state: "violation",
+      detail: `holds ${holding.contentId ?? "other content"}, the lock says ${lock?.source.kind === "ollama" ? lock.source.manifestDigest : ""}`,
+    };
   if (held.defects.length > 0) return defective(base, held.defects, holding.artifacts.length);
   const unread = level === "presence" ? 0 : holding.artifacts.filter(({ found }) => found.state === "present" && found.level === "presence").length;
-  if (unread > 0) return { ...base, state: "unknown", detail: level === "full" ? `${count(unread, "file")} could not be read from here` : `${count(unread, "file")} not hashed since they last changed` };
-  if (level === "presence") return { ...base, state: lock === undefined ? "unlocked" : "ok", detail: "present with the right sizes; no byte was read" };
+  if (unread > 0)
+    return {
+      ...base,
+      state: "unknown",
+      detail:
+        level === "full" ? `${count(unread, "file")} could not be read from here` : `${count(unread, "file")} not hashed since they last changed`,
+    };
+  if (level === "presence")
+    return { ...base, state: lock === undefined ? "unlocked" : "ok", detail: "present with the right sizes; no byte was read" };
   const digest = digestOf(holding);
   const proven = digest === undefined ? {} : { contentDigest: digest };
   if (lock === undefined) return { ...base, ...proven, state: "unlocked", detail: "matches what its store declares; nothing pins it" };
-  return { ...base, ...proven, state: "ok", detail: held.identity === "cosmetic" ? "same bytes; only the manifest text differs" : "matches the lock" };
+  return {
+    ...base,
+    ...proven,
+    state: "ok",
+    detail: held.identity === "cosmetic" ? "same bytes; only the manifest text differs" : "matches the lock",
+  };
 }
 
 function defective(base: Omit<Verification, "state" | "detail">, defects: readonly Defect[], files: number): Verification {
   const unreadable = defects.every((defect) => defect.kind === "unreadable");
-  if (unreadable) return { ...base, state: "unknown", detail: `${count(defects.length, "file")} cannot be read: ${defects[0]?.failure?.message ?? ""}` };
+  if (unreadable)
+    return { ...base, state: "unknown", detail: `${count(defects.length, "file")} cannot be read: ${defects[0]?.failure?.message ?? ""}` };
   return { ...base, state: "violation", detail: `${defects.length} of ${files} files are wrong` };
 }
 
 function digestOf(holding: Holding): string | undefined {
-  const hashed = holding.artifacts.flatMap(({ path, size, found }) => (found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : []));
+  const hashed = holding.artifacts.flatMap(({ path, size, found }) =>
+    found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : [],
+  );
   return hashed.length === holding.artifacts.length ? contentDigest(hashed) : undefined;
 }
 
 /** 2 when bytes do not match, 24 when something could not be looked at. */
 export function exitCodeOfVerification(results: readonly Verification[]): number {
-  return worstExitCode(results.map((result) => (result.state === "unknown" ? exitCodes.unknown : result.state === "violation" || result.state === "missing" ? exitCodes.drift : exitCodes.done)));
+  return worstExitCode(
+    results.map((result) =>
+      result.state === "unknown" ? exitCodes.unknown : result.state === "violation" || result.state === "missing" ? exitCodes.drift : exitCodes.done,
+    ),
+  );
 }

@@ -7,7 +7,9 @@ const minimum = [22, 19] as const;
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
 if (major < minimum[0] || (major === minimum[0] && minor < minimum[1])) {
-  process.stderr.write(`error: Holdfast needs Node ${minimum.join(".")} or newer, this is ${process.versions.node}\n  next    install a newer Node, or run it inside the project with: npx holdfast\n`);
+  process.stderr.write(
+    `error: Holdfast needs Node ${minimum.join(".")} or newer, this is ${process.versions.node}\n  next    install a newer Node, or run it inside the project with: npx holdfast\n`,
+  );
   process.exitCode = 1;
 } else {
   module.enableCompileCache();

@@ -8,14 +8,19 @@ export interface OutputRequest<Format extends string> {
 }
 
 /** Decodes `-o json -o sarif=drift.sarif`; without any, text on stdout. */
-export function decodeOutputs<Format extends string>(requested: readonly string[], formats: readonly Format[]): readonly OutputRequest<Format | "text">[] {
+export function decodeOutputs<Format extends string>(
+  requested: readonly string[],
+  formats: readonly Format[],
+): readonly OutputRequest<Format | "text">[] {
   const outputs = requested.map((text): OutputRequest<Format | "text"> => {
     const [name = "", file] = text.split(/=(.*)/s, 2);
     const format = [...formats, "text" as const].find((candidate) => candidate === name);
-    if (format === undefined) throw failed("invalid-input", `unknown output format ${JSON.stringify(name)}`, { remedy: `one of: text, ${formats.join(", ")}` });
+    if (format === undefined)
+      throw failed("invalid-input", `unknown output format ${JSON.stringify(name)}`, { remedy: `one of: text, ${formats.join(", ")}` });
     return file === undefined || file === "" ? { format } : { format, file };
   });
-  if (outputs.filter((output) => output.file === undefined).length > 1) throw failed("invalid-input", "only one output format can go to stdout", { remedy: "write the others to files: -o json=result.json" });
+  if (outputs.filter((output) => output.file === undefined).length > 1)
+    throw failed("invalid-input", "only one output format can go to stdout", { remedy: "write the others to files: -o json=result.json" });
   return outputs.length === 0 ? [{ format: "text" }] : outputs;
 }
 
@@ -32,7 +37,10 @@ function writeAnswer(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    throw failed("invalid-input", `the answer cannot be written to ${file}: ${error instanceof Error ? error.message : String(error)}`, { remedy: "name a file in a folder that exists", cause: error });
+    throw failed("invalid-input", `the answer cannot be written to ${file}: ${error instanceof Error ? error.message : String(error)}`, {
+      remedy: "name a file in a folder that exists",
+      cause: error,
+    });
   }
 }
 

@@ -68,7 +68,10 @@ export function buildProgram(done: (code: number) => void): Command {
       const command = params.at(-1);
       if (!(command instanceof Command)) throw new TypeError("commander passes the command last");
       const options: Options & CommonOptions = command.optsWithGlobals();
-      const names = params.slice(0, -2).flatMap((param) => (Array.isArray(param) ? param : param === undefined ? [] : [param])).map(String);
+      const names = params
+        .slice(0, -2)
+        .flatMap((param) => (Array.isArray(param) ? param : param === undefined ? [] : [param]))
+        .map(String);
       const execute = await load();
       done(await interruptible((signal) => withSession(options, signal, (session) => execute(session, options, names)), isServer));
     };
@@ -96,8 +99,15 @@ function planning(command: Command): Command {
 }
 
 function declareLoop(program: Command, run: Runner): void {
-  program.command("init").argument("[dir]", "folder to start a project in").description("start a project: manifests, settings, editor schemas").action(run(async () => (await import("./commands/init.ts")).init));
-  program.command("validate").description("check manifests, policies and lock file; all problems at once").action(run(async () => (await import("./commands/validate.ts")).validate));
+  program
+    .command("init")
+    .argument("[dir]", "folder to start a project in")
+    .description("start a project: manifests, settings, editor schemas")
+    .action(run(async () => (await import("./commands/init.ts")).init));
+  program
+    .command("validate")
+    .description("check manifests, policies and lock file; all problems at once")
+    .action(run(async () => (await import("./commands/validate.ts")).validate));
   planning(program.command("plan").description("show what a reconcile would do; changes nothing"))
     .option("--out <file>", "save the plan for `holdfast apply`")
     .option("--detailed-exitcode", "exit 2 when something is to be done")
@@ -139,7 +149,11 @@ function declareBytes(program: Command, run: Runner): void {
     .option("--set-expected", "same as --force")
     .description("pin the exact bytes of models in holdfast.lock.yaml")
     .action(run(async () => (await import("./commands/lock.ts")).lock));
-  program.command("unlock").argument("<names...>", "models").description("take models out of the lock file").action(run(async () => (await import("./commands/lock.ts")).unlock));
+  program
+    .command("unlock")
+    .argument("<names...>", "models")
+    .description("take models out of the lock file")
+    .action(run(async () => (await import("./commands/lock.ts")).unlock));
   program
     .command("outdated")
     .argument("[names...]", "models (default: all)")
@@ -160,7 +174,10 @@ function declareBytes(program: Command, run: Runner): void {
 }
 
 function declareLooking(program: Command, run: Runner): void {
-  program.command("status").description("one row per declared model: desired, applied, drift, health").action(run(async () => (await import("./commands/status.ts")).status));
+  program
+    .command("status")
+    .description("one row per declared model: desired, applied, drift, health")
+    .action(run(async () => (await import("./commands/status.ts")).status));
   program
     .command("list")
     .alias("ls")
@@ -170,7 +187,11 @@ function declareLooking(program: Command, run: Runner): void {
     .option("--include-testing", "show models that are marked as testing")
     .description("the models in the registry")
     .action(run(async () => (await import("./commands/list.ts")).list));
-  program.command("show").argument("<name>", "model, or a plan file").description("everything known about one model, or a saved plan").action(run(async () => (await import("./commands/show.ts")).show));
+  program
+    .command("show")
+    .argument("<name>", "model, or a plan file")
+    .description("everything known about one model, or a saved plan")
+    .action(run(async () => (await import("./commands/show.ts")).show));
 }
 
 function choosing(command: Command): Command {
@@ -208,7 +229,11 @@ function declareServing(program: Command, run: Runner): void {
     .option("--json-output", "same as -o json")
     .description("every declared endpoint and whether it answers now")
     .action(run(async () => (await import("./commands/show-backends.ts")).showBackends));
-  program.command("metrics").option("--name <name>", "one model only").description("hash, lock and measured speed of the models in the registry").action(run(async () => (await import("./commands/metrics.ts")).metrics));
+  program
+    .command("metrics")
+    .option("--name <name>", "one model only")
+    .description("hash, lock and measured speed of the models in the registry")
+    .action(run(async () => (await import("./commands/metrics.ts")).metrics));
   probing(program.command("probe-vision").argument("<name>", "model").argument("<image>", "picture"))
     .option("--force", "ask even a model that cannot see")
     .description("let a model describe a picture, and keep whether it could")
@@ -227,9 +252,19 @@ function probing(command: Command): Command {
 }
 
 function declareTools(program: Command, run: Runner): void {
-  program.command("schema").argument("[kind]", "model, role, backend, policy, settings, lock, plan, drift-report, manifest").description("print a JSON Schema").action(run(async () => (await import("./commands/schema.ts")).schema));
-  program.command("config").description("each setting, its value and where it comes from").action(run(async () => (await import("./commands/config.ts")).config));
-  program.command("doctor").description("check everything a pass needs").action(run(async () => (await import("./commands/doctor.ts")).doctor));
+  program
+    .command("schema")
+    .argument("[kind]", "model, role, backend, policy, settings, lock, plan, drift-report, manifest")
+    .description("print a JSON Schema")
+    .action(run(async () => (await import("./commands/schema.ts")).schema));
+  program
+    .command("config")
+    .description("each setting, its value and where it comes from")
+    .action(run(async () => (await import("./commands/config.ts")).config));
+  program
+    .command("doctor")
+    .description("check everything a pass needs")
+    .action(run(async () => (await import("./commands/doctor.ts")).doctor));
   program
     .command("completion")
     .addArgument(program.createArgument("<shell>", "shell").choices(["bash", "zsh", "fish"]))

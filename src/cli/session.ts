@@ -88,7 +88,14 @@ async function openSession(options: CommonOptions, signal: AbortSignal, closers:
     host: (access = "read") => (host ??= openHost(settings, { access, warn: (message) => say(`warning: ${message}\n`) }, closers)),
     progress: async () => {
       const { createProgress } = await import("./render/progress.ts");
-      const progress = createProgress({ mode: progressMode(options.progress), stream: process.stderr, env: process.env, now: Date.now, toolVersion: toolVersion(), colour });
+      const progress = createProgress({
+        mode: progressMode(options.progress),
+        stream: process.stderr,
+        env: process.env,
+        now: Date.now,
+        toolVersion: toolVersion(),
+        colour,
+      });
       closers.push(progress.close);
       return progress.sink;
     },
@@ -99,21 +106,40 @@ async function openSession(options: CommonOptions, signal: AbortSignal, closers:
   };
 }
 
-async function openHost(settings: Settings, access: { readonly access: "read" | "write"; readonly warn: (message: string) => void }, closers: (() => void | Promise<void>)[]): Promise<Host> {
+async function openHost(
+  settings: Settings,
+  access: { readonly access: "read" | "write"; readonly warn: (message: string) => void },
+  closers: (() => void | Promise<void>)[],
+): Promise<Host> {
   const { createHost } = await import("../wiring/host.ts");
   const { host, close } = await createHost(settings, { name: hostname(), toolVersion: toolVersion(), ...access });
   closers.push(close);
   return host;
 }
 
-async function readSettings(options: CommonOptions, say: (text: string) => void, paint: Paint): Promise<{ readonly settings: Settings; readonly provenance: readonly Provenance[] }> {
+async function readSettings(
+  options: CommonOptions,
+  say: (text: string) => void,
+  paint: Paint,
+): Promise<{ readonly settings: Settings; readonly provenance: readonly Provenance[] }> {
   const root = resolve(options.root ?? process.cwd());
   if (!existsSync(root)) throw failed("invalid-input", `the project folder ${root} does not exist`, { remedy: "create it with: holdfast init DIR" });
   const home = homedir();
-  const projectFile = textFile(options.config === undefined ? join(root, "configs", "holdfast.yaml") : resolve(options.config), root, options.config !== undefined);
+  const projectFile = textFile(
+    options.config === undefined ? join(root, "configs", "holdfast.yaml") : resolve(options.config),
+    root,
+    options.config !== undefined,
+  );
   const userFile = textFile(join(process.env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "holdfast", "config.yaml"), root, false);
   const flags = { ...settingFlags(options.set ?? []), ...(options.locked === undefined ? {} : { locked: String(options.locked) }) };
-  const loaded = await loadSettings({ flags, env: process.env, root, home, ...(projectFile === undefined ? {} : { projectFile }), ...(userFile === undefined ? {} : { userFile }) });
+  const loaded = await loadSettings({
+    flags,
+    env: process.env,
+    root,
+    home,
+    ...(projectFile === undefined ? {} : { projectFile }),
+    ...(userFile === undefined ? {} : { userFile }),
+  });
   if (loaded.diagnostics.length > 0) await showDiagnostics(loaded.diagnostics, say, paint);
   if (loaded.settings === undefined) throw new Exit(exitCodes.invalid);
   return { settings: loaded.settings, provenance: loaded.provenance };

@@ -74,7 +74,14 @@ export type Work =
   | { readonly verb: "deprecate"; readonly because: Deprecation["reason"] }
   | { readonly verb: "import" | "undeprecate" | "forget" }
   /** `target` and `argv` are what will be started, for people and to notice that it changed meanwhile; `restore` puts back what was proven last. */
-  | { readonly verb: "activate"; readonly backend: string; readonly model: string; readonly restore?: true; readonly target?: Sha256; readonly argv?: readonly string[] }
+  | {
+      readonly verb: "activate";
+      readonly backend: string;
+      readonly model: string;
+      readonly restore?: true;
+      readonly target?: Sha256;
+      readonly argv?: readonly string[];
+    }
   | { readonly verb: "deactivate"; readonly backend: string };
 
 /** What must still hold right before an action runs; compared with a fresh look at the same reference. */

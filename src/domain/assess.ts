@@ -28,7 +28,14 @@ export type Assessment =
   | { readonly state: "unknown"; readonly model: Model; readonly store: StoreId; readonly failure: Failure }
   | { readonly state: "unlockable"; readonly model: Model; readonly store: StoreId; readonly problem: string }
   | { readonly state: "missing"; readonly model: Model; readonly store: StoreId; readonly ref?: string; readonly lock?: LockEntry }
-  | { readonly state: "unreadable"; readonly model: Model; readonly store: StoreId; readonly ref: string; readonly failure: Failure; readonly lock?: LockEntry }
+  | {
+      readonly state: "unreadable";
+      readonly model: Model;
+      readonly store: StoreId;
+      readonly ref: string;
+      readonly failure: Failure;
+      readonly lock?: LockEntry;
+    }
   | {
       readonly state: "held";
       readonly model: Model;
@@ -56,9 +63,11 @@ export function assess(model: Model, input: Input): Assessment {
   const placement = placementOf(model, input.desired, lock);
   if (placement.kind === "remote") return { state: "remote", model };
   const { store } = placement;
-  if (entry !== undefined && lock === undefined) return { state: "unlockable", model, store, problem: lockMismatch(model, entry) ?? "the lock does not fit" };
+  if (entry !== undefined && lock === undefined)
+    return { state: "unlockable", model, store, problem: lockMismatch(model, entry) ?? "the lock does not fit" };
   const observation = observationOf(input.observed.stores, store);
-  if (observation === undefined) return { state: "unknown", model, store, failure: { code: "unsupported", retry: "terminal", message: `nothing reads the store ${store}` } };
+  if (observation === undefined)
+    return { state: "unknown", model, store, failure: { code: "unsupported", retry: "terminal", message: `nothing reads the store ${store}` } };
   if (observation.state === "unknown") return { state: "unknown", model, store, failure: observation.failure };
   const withLock = lock === undefined ? {} : { lock };
   const holding = findHolding(model, placement, observation.holdings, input.memory);
@@ -67,12 +76,22 @@ export function assess(model: Model, input: Input): Assessment {
   const unreadable = ref === undefined ? undefined : itemAt(observation.unreadable, { store, ref });
   if (unreadable !== undefined) return { state: "unreadable", model, store, ref: unreadable.ref, failure: unreadable.failure, ...withLock };
   if (!observation.complete) {
-    return { state: "unknown", model, store, failure: { code: "protocol", retry: "transient", message: `the listing of ${store} was not complete, so absence proves nothing` } };
+    return {
+      state: "unknown",
+      model,
+      store,
+      failure: { code: "protocol", retry: "transient", message: `the listing of ${store} was not complete, so absence proves nothing` },
+    };
   }
   return { state: "missing", model, store, ...(ref === undefined ? {} : { ref }), ...withLock };
 }
 
-function assessHolding(model: Model, holding: Holding, lock: LockEntry | undefined, { upstream, observed }: Pick<Input, "upstream" | "observed">): Assessment {
+function assessHolding(
+  model: Model,
+  holding: Holding,
+  lock: LockEntry | undefined,
+  { upstream, observed }: Pick<Input, "upstream" | "observed">,
+): Assessment {
   const identity = identityOf(holding, lock);
   if (lock === undefined && isUnnamedFolder(model, holding)) return assessUnnamedFolder(model, holding, upstream);
   const base = { state: "held", model, store: holding.store, holding, ...(lock === undefined ? {} : { lock }), identity } as const;
@@ -90,14 +109,23 @@ function assessUnnamedFolder(model: Model, holding: Holding, upstream: UpstreamS
   const { store } = holding;
   const offered = upstream[model.metadata.name];
   if (offered?.state !== "resolved" || offered.kind !== "huggingface") {
-    const failure = offered?.state === "failed" ? offered.failure : { code: "unsupported", retry: "transient", message: `${holding.ref} has files and no record of where they come from; the hub was not asked` } as const;
+    const failure =
+      offered?.state === "failed"
+        ? offered.failure
+        : ({
+            code: "unsupported",
+            retry: "transient",
+            message: `${holding.ref} has files and no record of where they come from; the hub was not asked`,
+          } as const);
     return { state: "unknown", model, store, failure };
   }
   const byPath = new Map(holding.artifacts.map((artifact) => [artifact.path, artifact]));
   const defects = offered.files.flatMap((file): readonly Defect[] => {
     const artifact = byPath.get(file.path);
     const expected = file.sha256 === undefined ? {} : { expected: file.sha256 };
-    return artifact === undefined ? [{ kind: "missing", path: file.path, blob: file.path, ...expected }] : [defectOf(artifact, file.size, file.sha256) ?? []].flat();
+    return artifact === undefined
+      ? [{ kind: "missing", path: file.path, blob: file.path, ...expected }]
+      : [defectOf(artifact, file.size, file.sha256) ?? []].flat();
   });
   return { state: "held", model, store, holding, identity: "unlocked", defects, unverified: [] };
 }
@@ -134,7 +162,10 @@ function lockDefects(holding: Holding, lock: LockEntry): readonly Defect[] {
   if (lock.source.kind !== "path") return defects;
   const lockedPaths = new Set(lock.artifacts.map((artifact) => artifact.path));
   const unexpected = holding.artifacts.filter((artifact) => !lockedPaths.has(artifact.path) && artifact.found.state !== "missing");
-  return [...defects, ...unexpected.map((artifact): Defect => ({ kind: "unexpected", path: artifact.path, blob: artifact.blob, actual: `${artifact.size} bytes` }))];
+  return [
+    ...defects,
+    ...unexpected.map((artifact): Defect => ({ kind: "unexpected", path: artifact.path, blob: artifact.blob, actual: `${artifact.size} bytes` })),
+  ];
 }
 
 function defectOf(artifact: ObservedArtifact, size: number, sha256: Sha256 | undefined): Defect | undefined {
@@ -163,11 +194,18 @@ function incompleteSnapshot(model: Model, holding: Holding, upstream: UpstreamSt
   if (offered?.state !== "resolved" || offered.kind !== "huggingface" || offered.commit !== holding.contentId) return [];
   const have = new Set(holding.artifacts.map((artifact) => artifact.path));
   const absent = offered.files.filter((file: UpstreamFile) => !have.has(file.path));
-  return absent.map((file): Defect => ({ kind: "missing", path: file.path, blob: file.path, ...(file.sha256 === undefined ? {} : { expected: file.sha256 }) }));
+  return absent.map((file): Defect => ({
+    kind: "missing",
+    path: file.path,
+    blob: file.path,
+    ...(file.sha256 === undefined ? {} : { expected: file.sha256 }),
+  }));
 }
 
 function unverifiedPaths(holding: Holding, lock: LockEntry): readonly string[] {
   if (isOpaque(holding)) return lock.artifacts.map((artifact) => artifact.path);
   const locked = new Set(lock.artifacts.map((artifact) => artifact.path));
-  return holding.artifacts.filter(({ path, found }) => locked.has(path) && found.state === "present" && found.level === "presence").map((artifact) => artifact.path);
+  return holding.artifacts
+    .filter(({ path, found }) => locked.has(path) && found.state === "present" && found.level === "presence")
+    .map((artifact) => artifact.path);
 }

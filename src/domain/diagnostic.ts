@@ -25,7 +25,12 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
 
 /** Orders findings by file, line, column and code, so that output does not depend on the order of checks. */
 export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const key = (d: Diagnostic): readonly [string, number, number, string] => [d.location?.file ?? "", d.location?.line ?? 0, d.location?.column ?? 0, d.code];
+  const key = (d: Diagnostic): readonly [string, number, number, string] => [
+    d.location?.file ?? "",
+    d.location?.line ?? 0,
+    d.location?.column ?? 0,
+    d.code,
+  ];
   return diagnostics.toSorted((a, b) => {
     const [fileA, lineA, columnA, codeA] = key(a);
     const [fileB, lineB, columnB, codeB] = key(b);

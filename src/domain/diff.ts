@@ -48,7 +48,9 @@ function declaredFindings(assessment: Assessment, level: VerificationLevel): rea
     case "unlockable":
       return [{ ...base, class: "config", message: assessment.problem }];
     case "missing":
-      return lifecycle.state === "deprecated" ? [] : [{ ...base, ...refOf(assessment.ref), class: "missing", message: `${assessment.ref ?? metadata.name} is not in ${assessment.store}` }];
+      return lifecycle.state === "deprecated"
+        ? []
+        : [{ ...base, ...refOf(assessment.ref), class: "missing", message: `${assessment.ref ?? metadata.name} is not in ${assessment.store}` }];
     case "unreadable":
       return [{ ...base, ref: assessment.ref, class: "corrupt", message: `${assessment.ref} cannot be read: ${assessment.failure.message}` }];
     case "held":
@@ -66,7 +68,11 @@ function unreadFiles(holding: Holding, level: VerificationLevel): number {
   return holding.artifacts.filter(({ found }) => found.state === "present" && found.level === "presence").length;
 }
 
-function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<Finding, "object" | "store" | "location">, level: VerificationLevel): readonly Finding[] {
+function heldFindings(
+  held: Extract<Assessment, { state: "held" }>,
+  base: Pick<Finding, "object" | "store" | "location">,
+  level: VerificationLevel,
+): readonly Finding[] {
   const { holding, lock } = held;
   const ref = { ref: holding.ref };
   if (held.identity === "different") {
@@ -74,13 +80,30 @@ function heldFindings(held: Extract<Assessment, { state: "held" }>, base: Pick<F
     const actual = holding.contentId === undefined ? {} : { actual: holding.contentId };
     return [{ ...base, ...ref, class: "digest", message: `${holding.ref} has other content than the lock`, ...expected, ...actual }];
   }
-  const unverified: readonly Finding[] = held.unverified.length === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${held.unverified.length} locked files of ${holding.ref} were not hashed since they last changed` }];
+  const unverified: readonly Finding[] =
+    held.unverified.length === 0
+      ? []
+      : [
+          {
+            ...base,
+            ...ref,
+            class: "unverified",
+            message: `${held.unverified.length} locked files of ${holding.ref} were not hashed since they last changed`,
+          },
+        ];
   const unread = held.lock === undefined ? unreadFiles(holding, level) : 0;
-  const unproven: readonly Finding[] = unread === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${unread} files of ${holding.ref} could not be read from here` }];
+  const unproven: readonly Finding[] =
+    unread === 0 ? [] : [{ ...base, ...ref, class: "unverified", message: `${unread} files of ${holding.ref} could not be read from here` }];
   return [...held.defects.map((defect) => defectFinding(defect, holding, base)), ...unverified, ...unproven];
 }
 
-const defectClass: Readonly<Record<Defect["kind"], DriftClass>> = { missing: "incomplete", incomplete: "incomplete", corrupt: "corrupt", unreadable: "unknown", unexpected: "extra" };
+const defectClass: Readonly<Record<Defect["kind"], DriftClass>> = {
+  missing: "incomplete",
+  incomplete: "incomplete",
+  corrupt: "corrupt",
+  unreadable: "unknown",
+  unexpected: "extra",
+};
 
 function defectFinding(defect: Defect, holding: Holding, base: Pick<Finding, "object" | "store" | "location">): Finding {
   const words: Readonly<Record<Defect["kind"], string>> = {
@@ -104,11 +127,23 @@ function defectFinding(defect: Defect, holding: Holding, base: Pick<Finding, "ob
 function lockFindings(assessment: Assessment, input: PlanInput): readonly Finding[] {
   const { metadata, lock } = assessment.model;
   if (!lock.required || assessment.state === "remote" || lockEntryOf(input.lock, metadata.name) !== undefined) return [];
-  return [{ object: `model/${metadata.name}`, store: assessment.store, location: metadata.location, class: "unverified", message: `${metadata.name} must be locked and is not in the lock file: holdfast lock ${metadata.name}` }];
+  return [
+    {
+      object: `model/${metadata.name}`,
+      store: assessment.store,
+      location: metadata.location,
+      class: "unverified",
+      message: `${metadata.name} must be locked and is not in the lock file: holdfast lock ${metadata.name}`,
+    },
+  ];
 }
 
 function unknownStoreFindings(input: PlanInput): readonly Finding[] {
-  return input.observed.stores.flatMap((observation): readonly Finding[] => (observation.state === "observed" ? [] : [{ object: `store/${observation.store}`, store: observation.store, class: "unknown", message: observation.failure.message }]));
+  return input.observed.stores.flatMap((observation): readonly Finding[] =>
+    observation.state === "observed"
+      ? []
+      : [{ object: `store/${observation.store}`, store: observation.store, class: "unknown", message: observation.failure.message }],
+  );
 }
 
 /** What we own and nobody declares any more, as long as the plan has to do something about it. */
@@ -116,7 +151,13 @@ function extraFindings(plan: Plan, input: PlanInput): readonly Finding[] {
   const declared = new Set(input.desired.models.map((model) => model.metadata.name));
   return plan.actions
     .filter((action) => action.verb === "deprecate" || action.verb === "purge")
-    .map((action): Finding => ({ object: action.object, store: action.store, ref: action.ref, class: declared.has(action.name) ? "config" : "extra", message: `${action.ref}: ${action.reason}` }));
+    .map((action): Finding => ({
+      object: action.object,
+      store: action.store,
+      ref: action.ref,
+      class: declared.has(action.name) ? "config" : "extra",
+      message: `${action.ref}: ${action.reason}`,
+    }));
 }
 
 function staleRunners(input: PlanInput): readonly Finding[] {
@@ -126,7 +167,17 @@ function staleRunners(input: PlanInput): readonly Finding[] {
     if (running === undefined || holding.contentId === undefined || running === holding.contentId) return [];
     const item = itemAt(input.memory.inventory, holding);
     const object = item === undefined ? (`holding/${holding.store}/${holding.ref}` as const) : (`model/${item.name}` as const);
-    return [{ object, store: holding.store, ref: holding.ref, class: "stale-runner", message: `the server still runs an older content of ${holding.ref}`, expected: holding.contentId, actual: running }];
+    return [
+      {
+        object,
+        store: holding.store,
+        ref: holding.ref,
+        class: "stale-runner",
+        message: `the server still runs an older content of ${holding.ref}`,
+        expected: holding.contentId,
+        actual: running,
+      },
+    ];
   });
 }
 
@@ -139,7 +190,16 @@ function servingFindings(assessment: Assessment, input: PlanInput): readonly Fin
     const problem = serving === undefined ? undefined : servingProblem(serving, servedModelId ?? metadata.name);
     if (problem === undefined) return [];
     const [kind, message, actual] = problem;
-    return [{ object: `backend/${backend.metadata.name}`, class: kind, message, location: backend.metadata.location, expected: servedModelId ?? metadata.name, ...(actual === undefined ? {} : { actual }) }];
+    return [
+      {
+        object: `backend/${backend.metadata.name}`,
+        class: kind,
+        message,
+        location: backend.metadata.location,
+        expected: servedModelId ?? metadata.name,
+        ...(actual === undefined ? {} : { actual }),
+      },
+    ];
   });
 }
 

@@ -46,11 +46,7 @@ export class HoldfastError extends Error {
 }
 
 /** Builds a HoldfastError from its parts; `retry` defaults to terminal. */
-export function failed(
-  code: FailureCode,
-  message: string,
-  options: { retry?: RetryClass; remedy?: string; cause?: unknown } = {},
-): HoldfastError {
+export function failed(code: FailureCode, message: string, options: { retry?: RetryClass; remedy?: string; cause?: unknown } = {}): HoldfastError {
   const failure: Failure = {
     code,
     retry: options.retry ?? "terminal",

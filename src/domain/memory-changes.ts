@@ -21,7 +21,9 @@ export function applyMemoryChange(memory: Memory, change: MemoryChange): Memory 
   switch (change.kind) {
     case "own": {
       const rest = memory.inventory.filter((item) => item.name !== change.item.name || elsewhere(change.item)(item));
-      const inventory = [...rest, change.item].toSorted((a, b) => compareText(a.name, b.name) || compareText(a.store, b.store) || compareText(a.ref, b.ref));
+      const inventory = [...rest, change.item].toSorted(
+        (a, b) => compareText(a.name, b.name) || compareText(a.store, b.store) || compareText(a.ref, b.ref),
+      );
       return { ...memory, inventory, tombstones: memory.tombstones.filter(elsewhere(change.item)) };
     }
     case "disown":
@@ -37,9 +39,19 @@ export function applyMemoryChange(memory: Memory, change: MemoryChange): Memory 
     case "bury":
       return { ...memory, tombstones: byPlace([...memory.tombstones.filter(elsewhere(change.tombstone)), change.tombstone]) };
     case "verified":
-      return { ...memory, verifications: [...memory.verifications.filter((item) => item.name !== change.verification.name), change.verification].toSorted((a, b) => compareText(a.name, b.name)) };
+      return {
+        ...memory,
+        verifications: [...memory.verifications.filter((item) => item.name !== change.verification.name), change.verification].toSorted((a, b) =>
+          compareText(a.name, b.name),
+        ),
+      };
     case "suspect":
-      return { ...memory, suspicions: [...memory.suspicions.filter((item) => item.store !== change.suspicion.store), change.suspicion].toSorted((a, b) => compareText(a.store, b.store)) };
+      return {
+        ...memory,
+        suspicions: [...memory.suspicions.filter((item) => item.store !== change.suspicion.store), change.suspicion].toSorted((a, b) =>
+          compareText(a.store, b.store),
+        ),
+      };
     case "unsuspect":
       return { ...memory, suspicions: memory.suspicions.filter((item) => item.store !== change.store) };
   }

@@ -18,12 +18,21 @@ const rules: Readonly<Record<keyof OllamaName, RegExp>> = {
 export function parseOllamaName(text: string): { readonly name: OllamaName } | { readonly problem: string; readonly remedy: string } {
   const { host, namespace, model, tag } = splitParts(text.replace(/^https?:\/\//, ""));
   const name: OllamaName = { host: host ?? defaults.host, namespace: namespace ?? defaults.namespace, model, tag: tag ?? defaults.tag };
-  if (text.includes("@")) return { problem: "Ollama cannot address a model by digest", remedy: "write the tag here and lock the model: `holdfast lock NAME` pins the digest" };
+  if (text.includes("@"))
+    return {
+      problem: "Ollama cannot address a model by digest",
+      remedy: "write the tag here and lock the model: `holdfast lock NAME` pins the digest",
+    };
   for (const part of ["host", "namespace", "model", "tag"] as const) {
-    if (!rules[part].test(name[part])) return { problem: `the ${part} part ${JSON.stringify(name[part])} is not valid`, remedy: "write [host[:port]/][namespace/]model[:tag]" };
+    if (!rules[part].test(name[part]))
+      return { problem: `the ${part} part ${JSON.stringify(name[part])} is not valid`, remedy: "write [host[:port]/][namespace/]model[:tag]" };
   }
   const reserved = /^(local|cloud)$|-cloud$/i.exec(name.tag);
-  if (reserved) return { problem: `the tag ${JSON.stringify(name.tag)} is reserved by Ollama`, remedy: "use another tag; cloud models have no local bytes: declare them with source `remote`" };
+  if (reserved)
+    return {
+      problem: `the tag ${JSON.stringify(name.tag)} is reserved by Ollama`,
+      remedy: "use another tag; cloud models have no local bytes: declare them with source `remote`",
+    };
   return { name };
 }
 

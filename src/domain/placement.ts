@@ -54,7 +54,12 @@ export function sameRef(store: StoreId, a: string, b: string): boolean {
  * The holding of a model among what a store holds: by reference; else, for Hub models on a branch, the snapshot we resolved it to last; else the one
  * that the branch points at on this machine.
  */
-export function findHolding(model: Model, placement: Extract<Placement, { kind: "stored" }>, holdings: readonly Holding[], memory: Memory): Holding | undefined {
+export function findHolding(
+  model: Model,
+  placement: Extract<Placement, { kind: "stored" }>,
+  holdings: readonly Holding[],
+  memory: Memory,
+): Holding | undefined {
   const { store, ref } = placement;
   if (ref !== undefined) return itemAt(holdings, { store, ref });
   if (model.source.kind !== "huggingface") return undefined;
@@ -84,7 +89,8 @@ export function lockMismatch(model: Model, entry: LockEntry): string | undefined
   }
   if (source.kind !== "huggingface" || locked.kind !== "huggingface") return undefined;
   if (source.repo !== locked.repo) return `the lock is for ${locked.repo}, the manifest declares ${source.repo}`;
-  if (source.revision !== locked.revision && source.revision !== locked.commit) return `the lock is for revision ${locked.revision}, the manifest declares ${source.revision}`;
+  if (source.revision !== locked.revision && source.revision !== locked.commit)
+    return `the lock is for revision ${locked.revision}, the manifest declares ${source.revision}`;
   const samePatterns = sameList(source.include, locked.include) && sameList(source.exclude, locked.exclude);
   return samePatterns ? undefined : "the lock was made with other include or exclude patterns";
 }

@@ -17,7 +17,13 @@ export function planDeclared(assessment: Assessment, input: PlanInput): PlanPart
     case "remote":
       return nothing;
     case "unknown":
-      return block({ object: `model/${assessment.model.metadata.name}`, cause: "unknown", reason: assessment.failure.message, failure: assessment.failure, ...locationAndRemedy(assessment) });
+      return block({
+        object: `model/${assessment.model.metadata.name}`,
+        cause: "unknown",
+        reason: assessment.failure.message,
+        failure: assessment.failure,
+        ...locationAndRemedy(assessment),
+      });
     case "unlockable":
       return block({
         object: `model/${assessment.model.metadata.name}`,
@@ -34,7 +40,10 @@ export function planDeclared(assessment: Assessment, input: PlanInput): PlanPart
   }
 }
 
-function locationAndRemedy(assessment: Extract<Assessment, { state: "unknown" }>): { location: Held["model"]["metadata"]["location"]; remedy?: string } {
+function locationAndRemedy(assessment: Extract<Assessment, { state: "unknown" }>): {
+  location: Held["model"]["metadata"]["location"];
+  remedy?: string;
+} {
   const { remedy } = assessment.failure;
   return { location: assessment.model.metadata.location, ...(remedy === undefined ? {} : { remedy }) };
 }
@@ -46,7 +55,9 @@ function planFetch(assessment: Extract<Assessment, { state: "missing" | "unreada
   const choice = chooseFetch(question(assessment, input, observation));
   const why = assessment.state === "unreadable" ? `its manifest cannot be read: ${assessment.failure.message}` : "not on this machine";
   const preconditions: readonly Precondition[] =
-    choice.state === "possible" && assessment.state === "missing" && !observedAt(observation, choice.ref) ? [{ kind: "absent", store: assessment.store, ref: choice.ref }] : [];
+    choice.state === "possible" && assessment.state === "missing" && !observedAt(observation, choice.ref)
+      ? [{ kind: "absent", store: assessment.store, ref: choice.ref }]
+      : [];
   return fetchPart(assessment, choice, { why, cause: assessment.state === "unreadable" ? "corrupt" : "missing", risk: "low", preconditions });
 }
 
@@ -54,7 +65,11 @@ function observedAt(observation: Observation | undefined, ref: string): boolean 
   return observation?.state === "observed" && itemAt(observation.holdings, { store: observation.store, ref }) !== undefined;
 }
 
-function question(assessment: Exclude<Assessment, { state: "remote" | "unknown" | "unlockable" }>, input: PlanInput, observation: Observation | undefined): Parameters<typeof chooseFetch>[0] {
+function question(
+  assessment: Exclude<Assessment, { state: "remote" | "unknown" | "unlockable" }>,
+  input: PlanInput,
+  observation: Observation | undefined,
+): Parameters<typeof chooseFetch>[0] {
   const upstream = input.upstream[assessment.model.metadata.name];
   const ref = assessment.state === "held" ? assessment.holding.ref : assessment.ref;
   return {
@@ -71,7 +86,9 @@ function question(assessment: Exclude<Assessment, { state: "remote" | "unknown" 
 /** Another name in the same Ollama store that already has the locked content, whole. */
 function twinOf(source: { readonly kind: string; readonly manifestDigest?: string }, observation: Observation | undefined): Holding | undefined {
   if (source.kind !== "ollama" || observation?.state !== "observed") return undefined;
-  return observation.holdings.find((holding) => holding.contentId === source.manifestDigest && holding.artifacts.every((artifact) => artifact.found.state === "present"));
+  return observation.holdings.find(
+    (holding) => holding.contentId === source.manifestDigest && holding.artifacts.every((artifact) => artifact.found.state === "present"),
+  );
 }
 
 function tagDraft(assessment: Exclude<Assessment, { state: "remote" }>, twin: Holding, ref: string, after: readonly Precondition[]): ActionDraft {
@@ -114,15 +131,27 @@ function fetchPart(assessment: Exclude<Assessment, { state: "remote" }>, choice:
   });
 }
 
-function impossiblePart(assessment: Exclude<Assessment, { state: "remote" }>, choice: Extract<FetchChoice, { state: "impossible" }>, why: string): PlanPart {
+function impossiblePart(
+  assessment: Exclude<Assessment, { state: "remote" }>,
+  choice: Extract<FetchChoice, { state: "impossible" }>,
+  why: string,
+): PlanPart {
   const { state: _, reason, ...rest } = choice;
-  return block({ object: `model/${assessment.model.metadata.name}`, ...rest, reason: `${why}; ${reason}`, location: assessment.model.metadata.location });
+  return block({
+    object: `model/${assessment.model.metadata.name}`,
+    ...rest,
+    reason: `${why}; ${reason}`,
+    location: assessment.model.metadata.location,
+  });
 }
 
 function planHeld(held: Held, input: PlanInput): PlanPart {
   const owner = ownedBy(held, input.memory);
   const deprecation = deprecationOf(input.memory, held.holding);
-  const revived = deprecation !== undefined && held.model.lifecycle.state === "active" ? act(recordOnly(subjectOf(held, held.holding.ref), { verb: "undeprecate" }, "lifecycle", "declared as active again")) : nothing;
+  const revived =
+    deprecation !== undefined && held.model.lifecycle.state === "active"
+      ? act(recordOnly(subjectOf(held, held.holding.ref), { verb: "undeprecate" }, "lifecycle", "declared as active again"))
+      : nothing;
   if (held.model.lifecycle.state === "deprecated") return owner === undefined ? act(adoptDraft(held, [])) : nothing;
   if (held.identity === "different") return join([revived, planReplace(held, input, owner)]);
   if (held.defects.length > 0) return join([revived, planRepair(held, input, owner)]);
@@ -143,7 +172,12 @@ function unchanged(holding: Holding): Precondition {
 }
 
 function adoptDraft(held: Held, after: readonly string[]): ActionDraft {
-  const draft = recordOnly(subjectOf(held, held.holding.ref), { verb: "import" }, "ownership", "declared and already here: take it into the inventory, no bytes move");
+  const draft = recordOnly(
+    subjectOf(held, held.holding.ref),
+    { verb: "import" },
+    "ownership",
+    "declared and already here: take it into the inventory, no bytes move",
+  );
   return { ...draft, after, preconditions: after.length === 0 ? [unchanged(held.holding)] : [] };
 }
 
@@ -183,8 +217,19 @@ function planReplace(held: Held, input: PlanInput, owner: InventoryItem | undefi
   }
   const observation = observationOf(input.observed.stores, held.store);
   const twin = held.lock === undefined ? undefined : twinOf(held.lock.source, observation);
-  if (twin !== undefined) return act({ ...tagDraft(held, twin, held.holding.ref, [unchanged(held.holding)]), cause: "digest", risk: "high", reason: `${why}; the locked content is here as ${twin.ref}` });
-  return fetchPart(held, chooseFetch(question(held, input, observation)), { why, cause: "digest", risk: "high", preconditions: [unchanged(held.holding)] });
+  if (twin !== undefined)
+    return act({
+      ...tagDraft(held, twin, held.holding.ref, [unchanged(held.holding)]),
+      cause: "digest",
+      risk: "high",
+      reason: `${why}; the locked content is here as ${twin.ref}`,
+    });
+  return fetchPart(held, chooseFetch(question(held, input, observation)), {
+    why,
+    cause: "digest",
+    risk: "high",
+    preconditions: [unchanged(held.holding)],
+  });
 }
 
 function planRepair(held: Held, input: PlanInput, owner: InventoryItem | undefined): PlanPart {
@@ -194,7 +239,13 @@ function planRepair(held: Held, input: PlanInput, owner: InventoryItem | undefin
   const unreadable = held.defects.find((defect) => defect.kind === "unreadable");
   if (unreadable !== undefined) {
     const failure = unreadable.failure ?? { code: "permission", retry: "terminal", message: `${unreadable.path} cannot be read` };
-    return block({ object: `model/${held.model.metadata.name}`, cause: "unknown", reason: failure.message, failure, location: held.model.metadata.location });
+    return block({
+      object: `model/${held.model.metadata.name}`,
+      cause: "unknown",
+      reason: failure.message,
+      failure,
+      location: held.model.metadata.location,
+    });
   }
   const choice = chooseFetch({ ...question(held, input, observation), holding: held.holding });
   if (choice.state === "impossible") return impossiblePart(held, choice, why);

@@ -8,7 +8,14 @@ import { blobKey, bytesToDownload } from "./sizes.ts";
 
 /** How the bytes of a model can be had: a request with its size, or the reason why they cannot. */
 export type FetchChoice =
-  | { readonly state: "possible"; readonly request: PullRequest; readonly ref: string; readonly bytes: number; readonly sizeUnknown: boolean; readonly note?: string }
+  | {
+      readonly state: "possible";
+      readonly request: PullRequest;
+      readonly ref: string;
+      readonly bytes: number;
+      readonly sizeUnknown: boolean;
+      readonly note?: string;
+    }
   | { readonly state: "impossible"; readonly cause: Blocked["cause"]; readonly reason: string; readonly failure?: Failure; readonly remedy?: string };
 
 interface FetchQuestion {
@@ -28,12 +35,23 @@ interface FetchQuestion {
 export function chooseFetch(question: FetchQuestion): FetchChoice {
   switch (question.model.source.kind) {
     case "ollama":
-      if (question.readOnly) return { state: "impossible", cause: "missing", reason: "its store is only read from disk, no Ollama server is declared for it", remedy: "give the backend a `url`" };
+      if (question.readOnly)
+        return {
+          state: "impossible",
+          cause: "missing",
+          reason: "its store is only read from disk, no Ollama server is declared for it",
+          remedy: "give the backend a `url`",
+        };
       return chooseOllama(question);
     case "huggingface":
       return chooseHub(question);
     case "path":
-      return { state: "impossible", cause: "missing", reason: "its folder is filled by somebody else", remedy: "put the files back, or change `source.path.dir`" };
+      return {
+        state: "impossible",
+        cause: "missing",
+        reason: "its folder is filled by somebody else",
+        remedy: "put the files back, or change `source.path.dir`",
+      };
     case "remote":
       return { state: "impossible", cause: "missing", reason: "a remote model has no local bytes" };
   }
@@ -83,7 +101,10 @@ function choosePinned(question: FetchQuestion, ref: string, wanted: WantedManife
       remedy: `accept what the tag is now with \`holdfast lock ${question.model.metadata.name} --update\`, or restore the layers from a backup`,
     };
   }
-  const bytes = bytesToDownload(wanted.files.map((file) => ({ size: file.size, blob: file.path })), question.observation);
+  const bytes = bytesToDownload(
+    wanted.files.map((file) => ({ size: file.size, blob: file.path })),
+    question.observation,
+  );
   const pin = { manifest: wanted.manifest, digest: wanted.digest };
   return { state: "possible", request: { kind: "ollama", model: ref, digest: wanted.digest, pin }, ref, bytes, sizeUnknown: false, note: why };
 }
@@ -92,10 +113,19 @@ function choosePinned(question: FetchQuestion, ref: string, wanted: WantedManife
 function chooseOllamaBlind(question: FetchQuestion, ref: string, wanted: WantedManifest | undefined, failure: Failure): FetchChoice {
   const { upstream } = question;
   const missing = upstream?.state === "failed" ? upstream.missingBlobs : undefined;
-  if (failure.code === "not-found" && wanted !== undefined && missing !== undefined) return choosePinned(question, ref, wanted, missing, "the tag is gone upstream");
+  if (failure.code === "not-found" && wanted !== undefined && missing !== undefined)
+    return choosePinned(question, ref, wanted, missing, "the tag is gone upstream");
   if (failure.retry === "terminal") return { state: "impossible", cause: "missing", reason: failure.message, failure, ...remedyOf(failure) };
-  if (wanted !== undefined) return { state: "impossible", cause: "unknown", reason: `the registry could not be asked: ${failure.message}`, failure, ...remedyOf(failure) };
-  return { state: "possible", request: { kind: "ollama", model: ref }, ref, bytes: 0, sizeUnknown: true, note: "the registry cannot be reached from here; Ollama may reach it" };
+  if (wanted !== undefined)
+    return { state: "impossible", cause: "unknown", reason: `the registry could not be asked: ${failure.message}`, failure, ...remedyOf(failure) };
+  return {
+    state: "possible",
+    request: { kind: "ollama", model: ref },
+    ref,
+    bytes: 0,
+    sizeUnknown: true,
+    note: "the registry cannot be reached from here; Ollama may reach it",
+  };
 }
 
 function chooseHub(question: FetchQuestion): FetchChoice {
@@ -105,7 +135,12 @@ function chooseHub(question: FetchQuestion): FetchChoice {
   if (upstream.kind !== "huggingface") return impossible(undefined);
   const files = lock === undefined ? upstream.files : lockedFiles(lock, upstream.files);
   if (typeof files === "string") {
-    return { state: "impossible", cause: "missing", reason: `not re-fetchable: ${files}`, failure: { code: "not-refetchable", retry: "terminal", message: files } };
+    return {
+      state: "impossible",
+      cause: "missing",
+      reason: `not re-fetchable: ${files}`,
+      failure: { code: "not-refetchable", retry: "terminal", message: files },
+    };
   }
   const { repo, revision, layout, dir } = model.source;
   const ref = layout === "dir" ? (dir ?? "") : `${repo}@${upstream.commit}`;
@@ -124,7 +159,8 @@ function lockedFiles(lock: LockEntry, offered: readonly UpstreamFile[]): readonl
   for (const artifact of lock.artifacts) {
     const file = byPath.get(artifact.path);
     if (file === undefined) return `the hub no longer lists ${artifact.path} at the locked commit`;
-    if (file.size !== artifact.size || (file.sha256 !== undefined && file.sha256 !== artifact.sha256)) return `the hub offers other bytes for ${artifact.path} than the lock`;
+    if (file.size !== artifact.size || (file.sha256 !== undefined && file.sha256 !== artifact.sha256))
+      return `the hub offers other bytes for ${artifact.path} than the lock`;
     files.push({ ...artifact, ...(file.blobId === undefined ? {} : { blobId: file.blobId }) });
   }
   return files;

@@ -85,7 +85,10 @@ export function join(parts: readonly PlanPart[]): PlanPart {
 }
 
 /** The parts of an action that say which declared model it is about. */
-export function subjectOf(assessment: Exclude<Assessment, { state: "remote" }>, ref: string): Pick<ActionDraft, "object" | "name" | "store" | "ref" | "location" | "declared"> {
+export function subjectOf(
+  assessment: Exclude<Assessment, { state: "remote" }>,
+  ref: string,
+): Pick<ActionDraft, "object" | "name" | "store" | "ref" | "location" | "declared"> {
   const { metadata, protect, lifecycle, source } = assessment.model;
   const declared = {
     protect,
@@ -102,5 +105,17 @@ export function recordOnly(
   cause: ActionDraft["cause"],
   reason: string,
 ): ActionDraft {
-  return { ...subject, verb: work.verb, cause, reason, risk: "none", bytesToDownload: 0, sizeUnknown: false, bytesToFree: 0, work, preconditions: [], after: [] };
+  return {
+    ...subject,
+    verb: work.verb,
+    cause,
+    reason,
+    risk: "none",
+    bytesToDownload: 0,
+    sizeUnknown: false,
+    bytesToFree: 0,
+    work,
+    preconditions: [],
+    after: [],
+  };
 }

@@ -1,120 +1,43 @@
 import type { Blocked } from "./action.ts";
 import type { Assessment } from "./assess.ts";
 import { fingerprint } from "./fingerprint.ts";
-import type { Deprecation, InventoryItem } from "./inventory.ts";
+import type { Deprecation } from "./inventory.ts";
+import { leavingThings, type Leaving } from "./leaving.ts";
 import { lockEntryOf } from "./lock.ts";
 import type { Holding, StoreId } from "./observed.ts";
 import { observationOf } from "./placement.ts";
-import { itemAt, type Place } from "./place-index.ts";
-import { ownedBy } from "./plan-declared.ts";
+import { itemAt } from "./place-index.ts";
 import { act, block, join, nothing, recordOnly, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
 import type { Milliseconds } from "./resource.ts";
-
-/** Something on its way out of a store, and why. */
-interface Leaving {
-  readonly name: string;
-  readonly store: StoreId;
-  readonly ref: string;
-  readonly because: Deprecation["reason"];
-  readonly contentId?: string;
-  readonly item?: InventoryItem;
-  readonly assessment?: Extract<Assessment, { state: "held" }>;
-  readonly holding?: Holding;
-}
 
 /** What happens to things that nobody wants any more: deprecate, purge after the grace period, or forget. */
 export function planLeaving(assessments: readonly Assessment[], input: PlanInput): PlanPart {
   if (input.options.prune.mode === "off") return nothing;
-  const leaving = [...leavingInventory(assessments, input), ...leavingDeclared(assessments, input), ...leavingUnmanaged(assessments, input)];
-  return join(leaving.map((thing) => planOne(thing, input)));
-}
-
-function leavingInventory(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
-  const remote = new Set(assessments.flatMap((a) => (a.state === "remote" ? [a.model.metadata.name] : [])));
-  const settled = new Set(assessments.flatMap((a) => (a.state === "held" && a.defects.length === 0 && a.identity !== "different" ? [a.model.metadata.name] : [])));
-  const declared = new Set(input.desired.models.map((model) => model.metadata.name));
-  return input.memory.inventory
-    .filter((item) => !isWanted(item, assessments))
-    .filter((item) => !declared.has(item.name) || settled.has(item.name) || remote.has(item.name))
-    .map((item): Leaving => {
-      const holding = holdingAt(input, item.store, item.ref);
-      const { name, store, ref } = item;
-      const contentId = holding?.contentId ?? item.contentId;
-      return { name, store, ref, because: "not-in-manifests", item, ...(contentId === undefined ? {} : { contentId }), ...(holding === undefined ? {} : { holding }) };
-    });
-}
-
-/** True when a declared model lives (or will live) at this very place. */
-export function isWanted(place: Place, assessments: readonly Assessment[]): boolean {
-  return itemAt(wantedPlaces(assessments), place) !== undefined;
-}
-
-const active = new WeakMap<readonly Assessment[], readonly Assessment[]>();
-
-/** Assessments of models that are to stay. */
-export function activeOnly(assessments: readonly Assessment[]): readonly Assessment[] {
-  const known = active.get(assessments) ?? assessments.filter((assessment) => assessment.model.lifecycle.state === "active");
-  active.set(assessments, known);
-  return known;
-}
-
-const wanted = new WeakMap<readonly Assessment[], readonly Place[]>();
-
-function wantedPlaces(assessments: readonly Assessment[]): readonly Place[] {
-  const known = wanted.get(assessments);
-  if (known !== undefined) return known;
-  const places = assessments.flatMap((assessment): readonly Place[] => {
-    if (assessment.state === "remote") return [];
-    const ref = assessment.state === "held" ? assessment.holding.ref : "ref" in assessment ? assessment.ref : undefined;
-    return ref === undefined ? [] : [{ store: assessment.store, ref }];
-  });
-  wanted.set(assessments, places);
-  return places;
-}
-
-function leavingDeclared(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
-  return assessments.flatMap((assessment): readonly Leaving[] => {
-    if (assessment.state !== "held" || assessment.model.lifecycle.state !== "deprecated") return [];
-    const { holding, model, store } = assessment;
-    // An active model on the same bytes keeps them, whatever becomes of this name.
-    if (isWanted(holding, activeOnly(assessments))) return [];
-    const content = holding.contentId === undefined ? {} : { contentId: holding.contentId };
-    const item = ownedBy(assessment, input.memory);
-    return [{ name: model.metadata.name, store, ref: holding.ref, because: "lifecycle", holding, assessment, ...content, ...(item === undefined ? {} : { item }) }];
-  });
-}
-
-function leavingUnmanaged(assessments: readonly Assessment[], input: PlanInput): readonly Leaving[] {
-  const { unmanaged } = input.options;
-  if (unmanaged !== "deprecate" && unmanaged !== "purge") return [];
-  return unmanagedHoldings(assessments, input).map((holding): Leaving => {
-    const name = itemAt(input.memory.discovered, holding)?.name ?? holding.ref;
-    return { name, store: holding.store, ref: holding.ref, because: "unmanaged", holding, ...(holding.contentId === undefined ? {} : { contentId: holding.contentId }) };
-  });
-}
-
-/** Holdings that no manifest declares and the inventory does not list: somebody else's. */
-export function unmanagedHoldings(assessments: readonly Assessment[], input: Pick<PlanInput, "observed" | "memory">): readonly Holding[] {
-  const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
-  return holdings.filter((holding) => !isWanted(holding, assessments) && itemAt(input.memory.inventory, holding) === undefined);
-}
-
-function holdingAt(input: PlanInput, store: StoreId, ref: string): Holding | undefined {
-  const observation = observationOf(input.observed.stores, store);
-  return observation?.state === "observed" ? itemAt(observation.holdings, { store, ref }) : undefined;
+  return join(leavingThings(assessments, input).map((thing) => planOne(thing, input)));
 }
 
 function planOne(thing: Leaving, input: PlanInput): PlanPart {
   const observation = observationOf(input.observed.stores, thing.store);
   if (observation?.state !== "observed") return nothing;
   if (thing.holding === undefined) return observation.complete ? act(forgetDraft(thing, "no longer declared and no longer here")) : nothing;
-  if (thing.because === "not-in-manifests" && isReplaced(thing)) return act(forgetDraft(thing, "no longer declared, and its content is not what Holdfast put there"));
-  if (isForeign(thing) && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
-  if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests") return act(forgetDraft(thing, "no longer declared; its bytes stay"));
+  if (thing.because === "not-in-manifests" && isReplaced(thing))
+    return act(forgetDraft(thing, "no longer declared, and its content is not what Holdfast put there"));
+  if (isForeign(thing) && thing.because === "not-in-manifests")
+    return act(forgetDraft(thing, "no longer declared; its folder belongs to somebody else"));
+  if (input.options.prune.mode === "forget" && thing.because === "not-in-manifests")
+    return act(forgetDraft(thing, "no longer declared; its bytes stay"));
   const deprecation = itemAt(input.memory.deprecations, thing);
   if (deprecation === undefined && isSuperseded(thing, input)) {
     // The model itself is as declared: its old revision only waits for its grace period, which is nothing to do now.
-    return { ...nothing, bookkeeping: [{ kind: "deprecate", deprecation: { name: thing.name, store: thing.store, ref: thing.ref, since: input.now, reason: thing.because, confirmations: 1 } }] };
+    return {
+      ...nothing,
+      bookkeeping: [
+        {
+          kind: "deprecate",
+          deprecation: { name: thing.name, store: thing.store, ref: thing.ref, since: input.now, reason: thing.because, confirmations: 1 },
+        },
+      ],
+    };
   }
   if (deprecation === undefined) {
     const locked = isLocked(thing, input) ? `; it stays while it is locked (holdfast unlock ${thing.name})` : "";
@@ -125,7 +48,10 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
 
 function planDeprecated(thing: Leaving, deprecation: Deprecation, holding: Holding, complete: boolean, input: PlanInput): PlanPart {
   const confirmations = deprecation.confirmations + (complete ? 1 : 0);
-  const counted: PlanPart = confirmations === deprecation.confirmations || deprecation.confirmations >= 2 ? nothing : { ...nothing, bookkeeping: [{ kind: "deprecate", deprecation: { ...deprecation, confirmations } }] };
+  const counted: PlanPart =
+    confirmations === deprecation.confirmations || deprecation.confirmations >= 2
+      ? nothing
+      : { ...nothing, bookkeeping: [{ kind: "deprecate", deprecation: { ...deprecation, confirmations } }] };
   const mayPurge = input.options.prune.mode === "purge" && (thing.because !== "unmanaged" || input.options.unmanaged === "purge");
   if (!mayPurge || isProtected(thing) || confirmations < 2) return counted;
   const age = Date.parse(input.now) - Date.parse(deprecation.since);
@@ -163,14 +89,33 @@ function isProtected(thing: Leaving): boolean {
 function purgeVeto(thing: Leaving, holding: Holding, input: PlanInput): Blocked | undefined {
   const object = subject(thing).object;
   const role = input.desired.roles.find((candidate) => candidate.prefer.includes(thing.name) || candidate.fallback === thing.name);
-  if (role !== undefined) return { object, cause: "guard", reason: `role ${role.metadata.name} points at it`, remedy: `take ${thing.name} out of role ${role.metadata.name} first` };
+  if (role !== undefined)
+    return {
+      object,
+      cause: "guard",
+      reason: `role ${role.metadata.name} points at it`,
+      remedy: `take ${thing.name} out of role ${role.metadata.name} first`,
+    };
   if (isLocked(thing, input)) return { object, cause: "guard", reason: "it is locked", remedy: `holdfast unlock ${thing.name}` };
-  if (holding.loaded !== undefined) return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
-  if (thing.item === undefined && thing.because !== "unmanaged") return { object, cause: "guard", reason: "Holdfast does not own it", remedy: `holdfast adopt ${thing.name}` };
-  if (isReplaced(thing)) return { object, cause: "guard", reason: "its content is not what Holdfast put there", remedy: `delete it by hand, or take ${thing.name} out of the manifests to forget it` };
+  if (holding.loaded !== undefined)
+    return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
+  if (thing.item === undefined && thing.because !== "unmanaged")
+    return { object, cause: "guard", reason: "Holdfast does not own it", remedy: `holdfast adopt ${thing.name}` };
+  if (isReplaced(thing))
+    return {
+      object,
+      cause: "guard",
+      reason: "its content is not what Holdfast put there",
+      remedy: `delete it by hand, or take ${thing.name} out of the manifests to forget it`,
+    };
   const quarantine = needsQuarantine(thing, input);
   if (quarantine && holding.location === undefined) {
-    return { object, cause: "guard", reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy", remedy: "set `spec.store` of the backend, or delete the model by hand" };
+    return {
+      object,
+      cause: "guard",
+      reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy",
+      remedy: "set `spec.store` of the backend, or delete the model by hand",
+    };
   }
   return undefined;
 }
@@ -197,7 +142,8 @@ export function leavingKey(thing: { readonly store: StoreId; readonly ref: strin
 }
 
 function subject(thing: Leaving): Pick<ActionDraft, "object" | "name" | "store" | "ref" | "location"> {
-  const object = thing.item === undefined && thing.assessment === undefined ? (`holding/${thing.store}/${thing.ref}` as const) : (`model/${thing.name}` as const);
+  const object =
+    thing.item === undefined && thing.assessment === undefined ? (`holding/${thing.store}/${thing.ref}` as const) : (`model/${thing.name}` as const);
   const location = thing.assessment?.model.metadata.location;
   return { object, name: thing.name, store: thing.store, ref: thing.ref, ...(location === undefined ? {} : { location }) };
 }

@@ -5,7 +5,7 @@ import { sha256 } from "./digest.ts";
 import { observationOf } from "./placement.ts";
 import { itemAt, type Place } from "./place-index.ts";
 import type { PlanInput } from "./plan-input.ts";
-import { unmanagedHoldings } from "./plan-leaving.ts";
+import { unmanagedHoldings } from "./leaving.ts";
 import type { StoreId } from "./observed.ts";
 
 /** Two equal observations this far apart (ms) are needed before a store that lost much at once is believed. */
@@ -39,7 +39,9 @@ function missingRefs(store: StoreId, input: PlanInput): readonly string[] {
   const observation = observationOf(input.observed.stores, store);
   if (observation?.state !== "observed") return [];
   const refs = input.memory.inventory.filter((item) => item.store === store).map((item) => item.ref);
-  return refs.filter((ref) => itemAt(observation.holdings, { store, ref }) === undefined && itemAt(observation.unreadable, { store, ref }) === undefined);
+  return refs.filter(
+    (ref) => itemAt(observation.holdings, { store, ref }) === undefined && itemAt(observation.unreadable, { store, ref }) === undefined,
+  );
 }
 
 function lossFingerprint(refs: readonly string[]): string {
@@ -48,7 +50,9 @@ function lossFingerprint(refs: readonly string[]): string {
 
 /** Remembers losses that were seen for the first time and drops those that are over. */
 export function suspicionBookkeeping(losses: readonly Loss[], input: PlanInput): readonly Bookkeeping[] {
-  const over = input.memory.suspicions.filter((suspicion) => !losses.some((loss) => loss.store === suspicion.store)).map((suspicion): Bookkeeping => ({ kind: "unsuspect", store: suspicion.store }));
+  const over = input.memory.suspicions
+    .filter((suspicion) => !losses.some((loss) => loss.store === suspicion.store))
+    .map((suspicion): Bookkeeping => ({ kind: "unsuspect", store: suspicion.store }));
   const fresh = losses.flatMap((loss): readonly Bookkeeping[] => {
     const fingerprint = lossFingerprint(missingRefs(loss.store, input));
     const known = input.memory.suspicions.some((suspicion) => suspicion.store === loss.store && suspicion.fingerprint === fingerprint);

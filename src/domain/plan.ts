@@ -6,7 +6,8 @@ import { applyGuards } from "./guards.ts";
 import { canonicalJson } from "./json.ts";
 import { planDeclared } from "./plan-declared.ts";
 import { join, type ActionDraft, type PlanInput } from "./plan-input.ts";
-import { planLeaving, unmanagedHoldings } from "./plan-leaving.ts";
+import { unmanagedHoldings } from "./leaving.ts";
+import { planLeaving } from "./plan-leaving.ts";
 import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
 import { sameRef } from "./placement.ts";
 import type { Verdict } from "./policy.ts";
@@ -15,19 +16,40 @@ import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
 
 /** First what adds and mends, deletions last, so that an interrupted run never has less than before. */
-const verbOrder: readonly Verb[] = ["import", "undeprecate", "tag", "repair", "pull", "hash", "deprecate", "forget", "deactivate", "activate", "purge"];
+const verbOrder: readonly Verb[] = [
+  "import",
+  "undeprecate",
+  "tag",
+  "repair",
+  "pull",
+  "hash",
+  "deprecate",
+  "forget",
+  "deactivate",
+  "activate",
+  "purge",
+];
 
 /** Decides everything that has to be done. Pure: the same input gives the same bytes; nothing unknown leads to an action. */
 export function plan(input: PlanInput): Plan {
   const assessments = assessAll(input);
   const declared = join(assessments.map((assessment) => planDeclared(assessment, input)));
   const losses = suspiciousLosses(input);
-  const all = join([declared, planLeaving(assessments, input), planRoles(assessments, input), { actions: [], blocked: unknownStores(input), bookkeeping: [] }]);
+  const all = join([
+    declared,
+    planLeaving(assessments, input),
+    planRoles(assessments, input),
+    { actions: [], blocked: unknownStores(input), bookkeeping: [] },
+  ]);
   const guarded = applyGuards(all, losses, input);
   const drafts = guarded.actions.filter((draft) => isSelected(draft.name, input));
   const actions = numberActions(withFreedBytes(sortDrafts(drafts), input));
-  const blocked = sortBlocked(guarded.blocked.filter((item) => isSelected(item.object.replace(/^model\//, ""), input) || item.object.startsWith("store/")));
-  const bookkeeping = [...guarded.bookkeeping, ...discoveryBookkeeping(assessments, input), ...suspicionBookkeeping(losses, input)].toSorted((a, b) => compareText(canonicalJson(a), canonicalJson(b)));
+  const blocked = sortBlocked(
+    guarded.blocked.filter((item) => isSelected(item.object.replace(/^model\//, ""), input) || item.object.startsWith("store/")),
+  );
+  const bookkeeping = [...guarded.bookkeeping, ...discoveryBookkeeping(assessments, input), ...suspicionBookkeeping(losses, input)].toSorted((a, b) =>
+    compareText(canonicalJson(a), canonicalJson(b)),
+  );
   const body = {
     formatVersion: "1.0",
     toolVersion: input.toolVersion,
@@ -69,7 +91,9 @@ export function withVerdicts(plan: Plan, verdicts: readonly Verdict[]): Plan {
     if (denial === undefined) return [];
     const reason = `${action.verb} denied by policy ${denial.rule}: ${denial.message}`;
     const location = action.location === undefined ? {} : { location: action.location };
-    return [[action.id, { object: action.object, cause: "policy", reason, ...location, ...(denial.remedy === undefined ? {} : { remedy: denial.remedy }) }]];
+    return [
+      [action.id, { object: action.object, cause: "policy", reason, ...location, ...(denial.remedy === undefined ? {} : { remedy: denial.remedy }) }],
+    ];
   });
   return withBlocked(plan, denied);
 }
@@ -80,7 +104,12 @@ export function withBlocked(plan: Plan, stopped: readonly (readonly [string, Blo
   const byId = new Map(stopped);
   for (const action of plan.actions) {
     const missing = action.dependsOn.find((id) => byId.has(id));
-    if (missing !== undefined && !byId.has(action.id)) byId.set(action.id, { object: action.object, cause: byId.get(missing)?.cause ?? "guard", reason: `${action.verb} needs ${missing}, which may not run` });
+    if (missing !== undefined && !byId.has(action.id))
+      byId.set(action.id, {
+        object: action.object,
+        cause: byId.get(missing)?.cause ?? "guard",
+        reason: `${action.verb} needs ${missing}, which may not run`,
+      });
   }
   const actions = plan.actions.filter((action) => !byId.has(action.id));
   const blocked = sortBlocked([...plan.blocked, ...byId.values()]);
@@ -97,12 +126,21 @@ function unknownStores(input: PlanInput): readonly Blocked[] {
   return input.observed.stores.flatMap((observation): readonly Blocked[] => {
     if (observation.state === "observed") return [];
     const { failure, store } = observation;
-    return [{ object: `store/${store}`, cause: "unknown", reason: failure.message, failure, ...(failure.remedy === undefined ? {} : { remedy: failure.remedy }) }];
+    return [
+      {
+        object: `store/${store}`,
+        cause: "unknown",
+        reason: failure.message,
+        failure,
+        ...(failure.remedy === undefined ? {} : { remedy: failure.remedy }),
+      },
+    ];
   });
 }
 
 function sortDrafts(drafts: readonly ActionDraft[]): readonly ActionDraft[] {
-  const rank = (draft: ActionDraft): number => (draft.after.length > 0 && draft.verb === "import" ? verbOrder.indexOf("hash") : verbOrder.indexOf(draft.verb));
+  const rank = (draft: ActionDraft): number =>
+    draft.after.length > 0 && draft.verb === "import" ? verbOrder.indexOf("hash") : verbOrder.indexOf(draft.verb);
   return drafts.toSorted((a, b) => rank(a) - rank(b) || compareText(a.object, b.object) || compareText(a.ref, b.ref));
 }
 

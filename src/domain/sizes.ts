@@ -26,7 +26,8 @@ function presentBlobs(observation: Observation | undefined): ReadonlySet<string>
  */
 export function bytesToFree(removed: readonly Holding[], all: readonly Holding[]): readonly number[] {
   const users = new Map<string, number>();
-  for (const holding of all) for (const blob of blobsOf(holding).keys()) users.set(`${holding.store}|${blob}`, (users.get(`${holding.store}|${blob}`) ?? 0) + 1);
+  for (const holding of all)
+    for (const blob of blobsOf(holding).keys()) users.set(`${holding.store}|${blob}`, (users.get(`${holding.store}|${blob}`) ?? 0) + 1);
   return removed.map((holding) => {
     let freed = 0;
     for (const [blob, size] of blobsOf(holding)) {
@@ -40,7 +41,11 @@ export function bytesToFree(removed: readonly Holding[], all: readonly Holding[]
 }
 
 function blobsOf(holding: Holding): ReadonlyMap<string, number> {
-  return new Map(holding.artifacts.flatMap(({ blob, size, found }) => (found.state === "present" ? [[blob, size] as const] : found.state === "incomplete" ? [[blob, found.size] as const] : [])));
+  return new Map(
+    holding.artifacts.flatMap(({ blob, size, found }) =>
+      found.state === "present" ? [[blob, size] as const] : found.state === "incomplete" ? [[blob, found.size] as const] : [],
+    ),
+  );
 }
 
 /** Size of a holding in bytes, each blob counted once. */

@@ -4,7 +4,7 @@ import { allAt, itemAt } from "./place-index.ts";
 import { lockEntryOf } from "./lock.ts";
 import { placementOf, sameRef } from "./placement.ts";
 import type { PlanInput } from "./plan-input.ts";
-import { activeOnly, isWanted } from "./plan-leaving.ts";
+import { activeOnly, isWanted } from "./leaving.ts";
 
 /**
  * Why an action of a saved plan must not run any more, or undefined when it may. A plan file is only a wish: what may be deleted or written is decided
@@ -30,7 +30,9 @@ function fitsItsWork({ work, store, ref }: Action): boolean {
   if (work.verb !== "pull" && work.verb !== "repair") return true;
   const { request } = work;
   if (request.kind === "ollama") return store.startsWith("ollama:") && sameRef(store, request.model, ref);
-  return request.layout === "dir" ? store === "directory" && request.dir === ref : store === "huggingface" && ref === `${request.repo}@${request.commit}`;
+  return request.layout === "dir"
+    ? store === "directory" && request.dir === ref
+    : store === "huggingface" && ref === `${request.repo}@${request.commit}`;
 }
 
 function declaredRefusal(action: Action, input: PlanInput): string | undefined {
@@ -40,7 +42,9 @@ function declaredRefusal(action: Action, input: PlanInput): string | undefined {
   if (placement.kind === "remote" || placement.store !== action.store) return "its manifest puts it somewhere else now";
   if (placement.ref !== undefined && !sameRef(action.store, placement.ref, action.ref)) return "its manifest names another source now";
   const { source } = model;
-  return source.kind === "huggingface" && action.store === "huggingface" && !action.ref.startsWith(`${source.repo}@`) ? "its manifest names another source now" : undefined;
+  return source.kind === "huggingface" && action.store === "huggingface" && !action.ref.startsWith(`${source.repo}@`)
+    ? "its manifest names another source now"
+    : undefined;
 }
 
 function purgeRefusal(action: Action, assessments: readonly Assessment[], input: PlanInput): string | undefined {
@@ -50,7 +54,8 @@ function purgeRefusal(action: Action, assessments: readonly Assessment[], input:
   if (item?.protect === true) return "it is protected";
   if (itemAt(input.memory.deprecations, action) === undefined) return "it is not deprecated any more";
   if (isWanted(action, activeOnly(assessments))) return "a manifest wants it again";
-  if (!action.preconditions.some((precondition) => precondition.kind === "unchanged" && sameRef(action.store, precondition.ref, action.ref))) return "the plan file does not say what it looked like";
+  if (!action.preconditions.some((precondition) => precondition.kind === "unchanged" && sameRef(action.store, precondition.ref, action.ref)))
+    return "the plan file does not say what it looked like";
   const role = input.desired.roles.find((candidate) => candidate.prefer.includes(action.name) || candidate.fallback === action.name);
   if (role !== undefined) return `role ${role.metadata.name} points at it`;
   const locked = lockEntryOf(input.lock, action.name)?.source;

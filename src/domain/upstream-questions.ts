@@ -39,7 +39,10 @@ function questionFor(assessment: Assessment, input: Omit<PlanInput, "upstream">)
 }
 
 /** A folder without records can only be judged by what the hub offers. */
-function questionForUnnamed({ model, store, failure }: Extract<Assessment, { state: "unknown" }>, input: Omit<PlanInput, "upstream">): UpstreamQuestion | undefined {
+function questionForUnnamed(
+  { model, store, failure }: Extract<Assessment, { state: "unknown" }>,
+  input: Omit<PlanInput, "upstream">,
+): UpstreamQuestion | undefined {
   const { source } = model;
   const observed = observationOf(input.observed.stores, store)?.state === "observed";
   const unnamed = source.kind === "huggingface" && source.layout === "dir" && observed && failure.code === "unsupported";
@@ -51,7 +54,12 @@ function needsUpstream(held: Extract<Assessment, { state: "held" }>, input: Omit
   return held.lock === undefined && held.model.source.kind === "huggingface" && ownedBy(held, input.memory) === undefined;
 }
 
-function pins(kind: "ollama" | "huggingface", lock: LockEntry | undefined, holding: Holding | undefined, observation: Observation | undefined): Pick<UpstreamQuestion, "commit" | "blobs"> {
+function pins(
+  kind: "ollama" | "huggingface",
+  lock: LockEntry | undefined,
+  holding: Holding | undefined,
+  observation: Observation | undefined,
+): Pick<UpstreamQuestion, "commit" | "blobs"> {
   if (kind === "huggingface") {
     const commit = lock?.source.kind === "huggingface" ? lock.source.commit : holding?.contentId;
     return commit === undefined ? {} : { commit };
@@ -64,7 +72,9 @@ function pins(kind: "ollama" | "huggingface", lock: LockEntry | undefined, holdi
 
 function goodBlobs(observation: Observation | undefined): ReadonlySet<string> {
   if (observation?.state !== "observed") return new Set();
-  const good = observation.holdings.flatMap((holding) => holding.artifacts).filter(({ found, declaredSha256 }) => found.state === "present" && (found.level === "presence" || found.sha256 === declaredSha256));
+  const good = observation.holdings
+    .flatMap((holding) => holding.artifacts)
+    .filter(({ found, declaredSha256 }) => found.state === "present" && (found.level === "presence" || found.sha256 === declaredSha256));
   return new Set(good.map((artifact) => artifact.blob));
 }
 

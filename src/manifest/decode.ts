@@ -28,7 +28,9 @@ const checks: readonly Check[] = [checkNames, checkModels, checkBackends, checkR
 /** Decodes manifests, policies and lock file, and says everything that is wrong with them at once. */
 export function decodeProject(files: ProjectFiles, options: DecodeOptions): DecodedProject {
   const read = [...readAll(files.manifests, "manifests"), ...readAll(files.policies, "policies")];
-  const results = read.flatMap(({ documents, folder, onlyComments }) => (onlyComments ? [] : documents.map((document) => decodeDocument(document, folder, options))));
+  const results = read.flatMap(({ documents, folder, onlyComments }) =>
+    onlyComments ? [] : documents.map((document) => decodeDocument(document, folder, options)),
+  );
   const complete = files.problems.length === 0 && read.every(({ diagnostics }) => diagnostics.length === 0);
   const project = withAssumedOllama(collect(results, complete), options);
   const lock = decodeLock(files.lock);
@@ -43,8 +45,13 @@ export function decodeProject(files: ProjectFiles, options: DecodeOptions): Deco
 }
 
 /** In the order of their paths, so that of two twins always the same one is told to go. */
-function readAll<F extends "manifests" | "policies">(files: readonly TextFile[], folder: F): readonly (YamlFile & { readonly folder: F; readonly onlyComments: boolean })[] {
-  return files.toSorted((a, b) => compareText(a.path, b.path)).map((file) => ({ ...readYaml(file, manifestLimits), folder, onlyComments: isOnlyComments(file.text) }));
+function readAll<F extends "manifests" | "policies">(
+  files: readonly TextFile[],
+  folder: F,
+): readonly (YamlFile & { readonly folder: F; readonly onlyComments: boolean })[] {
+  return files
+    .toSorted((a, b) => compareText(a.path, b.path))
+    .map((file) => ({ ...readYaml(file, manifestLimits), folder, onlyComments: isOnlyComments(file.text) }));
 }
 
 /** A file that holds nothing but comments is a place to write in, as `init` leaves one. */

@@ -1,6 +1,8 @@
 /** What part of a file a request asks for; `end` is inclusive. */
 export type ByteRange =
-  { readonly kind: "whole" } | { readonly kind: "part"; readonly start: number; readonly end: number } | { readonly kind: "unsatisfiable" };
+  | { readonly kind: "whole" }
+  | { readonly kind: "part"; readonly start: number; readonly end: number }
+  | { readonly kind: "unsatisfiable" };
 
 const whole: ByteRange = { kind: "whole" };
 

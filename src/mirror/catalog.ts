@@ -7,7 +7,9 @@ import { plainModels } from "./plain-models.ts";
 
 /** What was found under an id and a revision. */
 export type CommitLookup =
-  { readonly state: "found"; readonly commit: MirroredCommit } | { readonly state: "no-repository" } | { readonly state: "no-revision" };
+  | { readonly state: "found"; readonly commit: MirroredCommit }
+  | { readonly state: "no-repository" }
+  | { readonly state: "no-revision" };
 
 /** The models of the mirrored folder, whichever way they lie there; looked up anew for every request. */
 export interface Catalog {

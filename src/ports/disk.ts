@@ -21,5 +21,9 @@ export interface Disk {
    * Moves files (or hard-links and copies, across file systems) below a new folder of the quarantine root with a small JSON note, and returns that folder.
    * `keep: "copy"` leaves the originals in place.
    */
-  quarantine(files: readonly { readonly from: string; readonly as: string }[], note: Readonly<Record<string, string>>, keep: "move" | "copy"): Promise<string>;
+  quarantine(
+    files: readonly { readonly from: string; readonly as: string }[],
+    note: Readonly<Record<string, string>>,
+    keep: "move" | "copy",
+  ): Promise<string>;
 }

@@ -14,5 +14,10 @@ export interface FileHasher {
    * States in the order of the input. `presence`: existence and size only. `stat`: plus the cached hash when the file is unchanged since it was
    * hashed (otherwise level `presence`). `full`: reads every byte. A file that changes while it is read is hashed again, then `unreadable`.
    */
-  inspect(files: readonly FileToInspect[], level: VerificationLevel, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<readonly ArtifactState[]>;
+  inspect(
+    files: readonly FileToInspect[],
+    level: VerificationLevel,
+    signal: AbortSignal,
+    onBytes?: (bytes: number) => void,
+  ): Promise<readonly ArtifactState[]>;
 }

@@ -70,7 +70,10 @@ function remedyFor(entry: RegistryEntry, filter: ListFilter): string {
 /** Other entries that the filter lets through. */
 function alternatives(entries: readonly RegistryEntry[], hidden: RegistryEntry, filter: ListFilter): readonly string[] {
   const usable = entries.filter((entry) => entry !== hidden && !isPlaceholder(entry) && hiddenBecause(entry, filter).length === 0);
-  return usable.map((entry) => entry.name).toSorted(compareText).slice(0, 3);
+  return usable
+    .map((entry) => entry.name)
+    .toSorted(compareText)
+    .slice(0, 3);
 }
 
 function nearestNames(entries: readonly RegistryEntry[], name: string): readonly string[] {
@@ -80,7 +83,10 @@ function nearestNames(entries: readonly RegistryEntry[], name: string): readonly
     const distance = Math.min(...names.map((candidate) => distanceTo(wanted, candidate.toLowerCase())));
     return distance <= Math.max(2, Math.floor(wanted.length / 3)) ? [{ name: entry.name, distance }] : [];
   });
-  return scored.toSorted((a, b) => a.distance - b.distance || compareText(a.name, b.name)).slice(0, 3).map((item) => item.name);
+  return scored
+    .toSorted((a, b) => a.distance - b.distance || compareText(a.name, b.name))
+    .slice(0, 3)
+    .map((item) => item.name);
 }
 
 /** Edit distance; a name that contains the wanted one is near, whatever else it says. */

@@ -64,12 +64,14 @@ function duplicates(entries: readonly RegistryEntry[]): readonly Diagnostic[] {
     const names = group.map((entry) => `${entry.name} (${eras[namingEraOf(entry)]})`).toSorted(compareText);
     const cause = "left over from imports with different naming or from an edit by hand";
     const message = `${group.length} entries stand for ${refOfEntry(first) ?? first.name}: ${names.join(", ")}; ${cause}`;
-    return [{
-      severity: "warning",
-      code: "registry.duplicate-model",
-      message,
-      remedy: "holdfast reset-discovered --backend ollama, then holdfast import",
-    }];
+    return [
+      {
+        severity: "warning",
+        code: "registry.duplicate-model",
+        message,
+        remedy: "holdfast reset-discovered --backend ollama, then holdfast import",
+      },
+    ];
   });
 }
 
@@ -105,12 +107,14 @@ function unlisted(holding: Holding, { entries, filter = {} }: Comparison): reado
   if (entry === undefined) {
     const [placeholder] = about;
     const cause = placeholder === undefined ? "it was not imported yet" : `only the placeholder ${placeholder.name} stands for it`;
-    return [{
-      severity: "warning",
-      code: "registry.not-listed",
-      message: `${holding.ref} is in ${holding.store} but has no entry: ${cause}`,
-      remedy: "holdfast import",
-    }];
+    return [
+      {
+        severity: "warning",
+        code: "registry.not-listed",
+        message: `${holding.ref} is in ${holding.store} but has no entry: ${cause}`,
+        remedy: "holdfast import",
+      },
+    ];
   }
   const hidden = real.every((item) => hiddenBecause(item, filter).length > 0);
   const pathless = real.every((item) => (item.download_path ?? "") === "");
@@ -150,12 +154,14 @@ function weakLocks(entries: readonly RegistryEntry[], holdings: readonly Holding
     const files = holdings.filter((holding) => speaksAbout(entry, holding)).flatMap(hashedFiles);
     const what = covers[lockStrength(expected, files, entry.download_files)];
     if (what === undefined) return [];
-    return [{
-      severity: "warning",
-      code: "registry.weak-lock",
-      message: `the lock of ${entry.name} covers ${what}`,
-      remedy: `holdfast lock ${entry.name} --set-expected --force`,
-    }];
+    return [
+      {
+        severity: "warning",
+        code: "registry.weak-lock",
+        message: `the lock of ${entry.name} covers ${what}`,
+        remedy: `holdfast lock ${entry.name} --set-expected --force`,
+      },
+    ];
   });
 }
 

@@ -11,10 +11,11 @@ export type DecodedEntry =
 /** Reads one entry of any era. Never throws. */
 export function decodeEntry(value: Json): DecodedEntry {
   const problems: FieldProblem[] = [];
-  if (!isJsonObject(value)) return {
-    state: "bad",
-    problems: [{ severity: "error", code: "registry.wrong-type", key: "", reason: "the entry is not an object" }],
-  };
+  if (!isJsonObject(value))
+    return {
+      state: "bad",
+      problems: [{ severity: "error", code: "registry.wrong-type", key: "", reason: "the entry is not an object" }],
+    };
   const report: Report = (problem) => problems.push(problem);
   const entry = readEntry(value, report);
   const bad = problems.some((problem) => problem.severity === "error");
@@ -72,12 +73,13 @@ function required(value: Json | undefined, key: string, report: Report): string 
 
 function readBackendConfig(value: Json | undefined, report: Report): RegistryBackendConfig {
   const object = readObject(value, "backend_config", report, true);
-  if (object["port"] === null) report({
-    severity: "warning",
-    code: "registry.null-value",
-    key: "backend_config/port",
-    reason: "backend_config.port is null, on which ImageWorks stops",
-  });
+  if (object["port"] === null)
+    report({
+      severity: "warning",
+      code: "registry.null-value",
+      key: "backend_config/port",
+      reason: "backend_config.port is null, on which ImageWorks stops",
+    });
   return {
     ...object,
     port: readCount(object["port"], "backend_config/port", report) ?? 0,
@@ -95,18 +97,20 @@ function readArtifacts(value: Json | undefined, report: Report): RegistryArtifac
   const object = readObject(value, "artifacts", report, true);
   const files = object["files"];
   const list: readonly Json[] = Array.isArray(files) ? files : [];
-  if (files === null) report({
-    severity: "warning",
-    code: "registry.null-value",
-    key: "artifacts/files",
-    reason: "artifacts.files is null, on which ImageWorks stops",
-  });
-  else if (files !== undefined && !Array.isArray(files)) report({
-    severity: "error",
-    code: "registry.wrong-type",
-    key: "artifacts/files",
-    reason: "artifacts.files is not a list",
-  });
+  if (files === null)
+    report({
+      severity: "warning",
+      code: "registry.null-value",
+      key: "artifacts/files",
+      reason: "artifacts.files is null, on which ImageWorks stops",
+    });
+  else if (files !== undefined && !Array.isArray(files))
+    report({
+      severity: "error",
+      code: "registry.wrong-type",
+      key: "artifacts/files",
+      reason: "artifacts.files is not a list",
+    });
   const known = list.filter(isJsonObject).flatMap((file) => {
     const { path, sha256 } = file;
     return typeof path === "string" ? [{ ...file, path, sha256: typeof sha256 === "string" ? sha256 : "" }] : [];

@@ -62,7 +62,10 @@ export function readTexts(value: Json | undefined, key: string, report: Report, 
   }
   const items: readonly Json[] = value;
   if (items.some((item) => typeof item === "object" && item !== null)) wrongType(key, "a list of texts", report);
-  return items.filter((item) => typeof item === "string").map((item) => item.trim()).filter((item) => item !== "");
+  return items
+    .filter((item) => typeof item === "string")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }
 
 export function readFlag(value: Json | undefined, key: string, report: Report): boolean {

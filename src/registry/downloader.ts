@@ -24,12 +24,13 @@ export function decodeDownloads(
   const records = recordsOf(text, file, findings);
   const models = Object.entries(records).flatMap(([id, record]): readonly DownloadedModel[] => {
     const model = modelOf(record);
-    if (model === undefined) findings.push({
-      severity: "error",
-      code: "downloads.bad-record",
-      message: `${file}: record ${id} has no model_name or no path`,
-      pointer: `/${id}`,
-    });
+    if (model === undefined)
+      findings.push({
+        severity: "error",
+        code: "downloads.bad-record",
+        message: `${file}: record ${id} has no model_name or no path`,
+        pointer: `/${id}`,
+      });
     return model === undefined ? [] : [model];
   });
   return { models: models.toSorted((a, b) => compareText(a.modelName, b.modelName) || compareText(a.path, b.path)), findings };

@@ -52,10 +52,12 @@ function explain(entry: RegistryEntry, target: string | undefined, matches: read
     return [{ severity: "warning", code: "registry.ambiguous", message, remedy: `holdfast forget ${entry.name}` }];
   }
   const message = `the entry ${entry.name} was written by another program and no store holds its model; it is left as it is`;
-  return [{
-    severity: "warning",
-    code: "registry.foreign-entry",
-    message,
-    remedy: "holdfast purge-deprecated removes it once it is deprecated; holdfast migrate makes a manifest of it",
-  }];
+  return [
+    {
+      severity: "warning",
+      code: "registry.foreign-entry",
+      message,
+      remedy: "holdfast purge-deprecated removes it once it is deprecated; holdfast migrate makes a manifest of it",
+    },
+  ];
 }

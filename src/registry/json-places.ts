@@ -1,6 +1,11 @@
 const structure = /"(?:\\.|[^"\\])*"|[[\]{},]|\n|[^\s"[\]{},]+/g;
 
-const steps: ReadonlyMap<string, number> = new Map([["[", 1], ["{", 1], ["]", -1], ["}", -1]]);
+const steps: ReadonlyMap<string, number> = new Map([
+  ["[", 1],
+  ["{", 1],
+  ["]", -1],
+  ["}", -1],
+]);
 
 /** Line and column (from 1) at which each element of a top-level JSON array starts; the text must be valid JSON. */
 export function elementPlaces(text: string): readonly { readonly line: number; readonly column: number }[] {

@@ -107,10 +107,12 @@ const hints: readonly (readonly [RegExp, string])[] = [
 /** Guesses from the name alone, used only where no fact is known. A name is never taken to mean tools. */
 export function nameClaims(name: string): readonly CapabilityClaim[] {
   const text = name.toLowerCase();
-  const claims = hints.filter(([pattern]) => pattern.test(text)).map(([, capability]): CapabilityClaim => ({
-    name: capability,
-    value: true,
-    from: "name",
-  }));
+  const claims = hints
+    .filter(([pattern]) => pattern.test(text))
+    .map(([, capability]): CapabilityClaim => ({
+      name: capability,
+      value: true,
+      from: "name",
+    }));
   return claims.toSorted((a, b) => compareText(a.name, b.name));
 }

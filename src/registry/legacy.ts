@@ -110,12 +110,14 @@ function placeholderWarning(entries: readonly RegistryEntry[], file: string): re
   if (names.length === 0) return [];
   const count = names.length === 1 ? "a placeholder entry" : `${names.length} placeholder entries`;
   const message = `${file} has ${count} of the first import strategy, superseded by one entry per model: ${names.join(", ")}`;
-  return [{
-    severity: "warning",
-    code: "registry.legacy-placeholder",
-    message,
-    remedy: "holdfast import --deprecate-placeholders, then holdfast purge-deprecated --placeholders-only",
-  }];
+  return [
+    {
+      severity: "warning",
+      code: "registry.legacy-placeholder",
+      message,
+      remedy: "holdfast import --deprecate-placeholders, then holdfast purge-deprecated --placeholders-only",
+    },
+  ];
 }
 
 /** Splits the single-file form into layers as ImageWorks did, and says so once. */

@@ -15,8 +15,7 @@ export function speaksAbout(entry: RegistryEntry, holding: Pick<Holding, "store"
 
 /** True when an entry is about an Ollama reference; Ollama ignores case and defaults may be left out. */
 export function speaksAboutOllama(
-  entry: Pick<RegistryEntry,
-  "backend" | "served_model_id" | "backend_config" | "download_path">,
+  entry: Pick<RegistryEntry, "backend" | "served_model_id" | "backend_config" | "download_path">,
   ref: string,
 ): boolean {
   const written = entry.backend === "ollama" ? refOfEntry(entry) : undefined;

@@ -19,7 +19,10 @@ const defaultPorts: Readonly<Record<string, number>> = { ollama: 11434, vllm: 24
 /** A name that a manifest may have: as near to the given one as the rules allow. */
 export function usableName(name: string): string {
   const parts = name.replaceAll(/[\s\\\p{Cc}\p{Cf}\p{Cs}]+/gu, "-").split("/");
-  const plain = parts.filter((part) => part !== "" && part !== "." && part !== "..").join("/").replace(/^-+/, "");
+  const plain = parts
+    .filter((part) => part !== "" && part !== "." && part !== "..")
+    .join("/")
+    .replace(/^-+/, "");
   const real = plain.toLowerCase().startsWith(placeholderPrefix) ? `ollama-${plain}` : plain;
   return real.slice(0, 253) || "unnamed";
 }
@@ -55,7 +58,10 @@ export function backendName(entry: RegistryEntry): string | undefined {
 }
 
 function slug(text: string): string {
-  return text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-").replaceAll(/^-|-$/g, "");
+  return text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.]+/g, "-")
+    .replaceAll(/^-|-$/g, "");
 }
 
 /** An endpoint that entries speak of. */

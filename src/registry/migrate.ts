@@ -35,12 +35,14 @@ export interface Migration {
 /** Makes manifests of registry entries, one Model each and one Backend per endpoint. Placeholders are left behind. */
 export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages: StageLists = {}): Migration {
   const findings: Diagnostic[] = [];
-  const chosen = choose(entries.toSorted((a, b) => compareText(a.name, b.name)), findings);
+  const chosen = choose(
+    entries.toSorted((a, b) => compareText(a.name, b.name)),
+    findings,
+  );
   const taken = new Set(chosen.map(({ name }) => name.toLowerCase()));
-  const models = chosen.map(({ entry, name, source }) => modelManifest(
-    entry,
-    { name, source, stages, aliases: freeAliases(entry, name, taken, findings) },
-  ));
+  const models = chosen.map(({ entry, name, source }) =>
+    modelManifest(entry, { name, source, stages, aliases: freeAliases(entry, name, taken, findings) }),
+  );
   const backends = backendsOf(chosen.map(({ entry }) => entry));
   const manifests = backends.map(({ name, spec }): ManifestObject => ({ apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name }, spec }));
   return { manifests: [...manifests, ...models], findings: [...findings, ...sharedEndpoints(backends)] };
@@ -48,15 +50,22 @@ export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages:
 
 /** ImageWorks gives vLLM and LMDeploy the same port by default; one machine cannot have both there. */
 function sharedEndpoints(backends: readonly SpokenBackend[]): readonly Diagnostic[] {
-  const byUrl = Map.groupBy(backends.filter((backend) => backend.spec.type !== "openai"), (backend) => backend.spec.url);
+  const byUrl = Map.groupBy(
+    backends.filter((backend) => backend.spec.type !== "openai"),
+    (backend) => backend.spec.url,
+  );
   return [...byUrl].flatMap(([url, group]): readonly Diagnostic[] => {
     const names = group.map((backend) => backend.name).join(" and ");
-    return group.length < 2 ? [] : [{
-      severity: "warning",
-      code: "migrate.shared-endpoint",
-      message: `${names} would both be at ${url}`,
-      remedy: "give one of them another port, or let their models share one Backend",
-    }];
+    return group.length < 2
+      ? []
+      : [
+          {
+            severity: "warning",
+            code: "migrate.shared-endpoint",
+            message: `${names} would both be at ${url}`,
+            remedy: "give one of them another port, or let their models share one Backend",
+          },
+        ];
   });
 }
 
@@ -94,17 +103,19 @@ function choose(entries: readonly RegistryEntry[], findings: Diagnostic[]): read
       return [];
     }
     names.add(name.toLowerCase());
-    if (name !== entry.name) findings.push({
-      severity: "warning",
-      code: "migrate.renamed",
-      message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}`,
-    });
-    if (entry.version_lock.locked) findings.push({
-      severity: "note",
-      code: "migrate.lock",
-      message: `${entry.name} was locked by hash; its manifest requires a lock`,
-      remedy: `holdfast lock ${name}`,
-    });
+    if (name !== entry.name)
+      findings.push({
+        severity: "warning",
+        code: "migrate.renamed",
+        message: `${JSON.stringify(entry.name)} is not usable as a name; its manifest is called ${name}`,
+      });
+    if (entry.version_lock.locked)
+      findings.push({
+        severity: "note",
+        code: "migrate.lock",
+        message: `${entry.name} was locked by hash; its manifest requires a lock`,
+        remedy: `holdfast lock ${name}`,
+      });
     return [{ entry, name, source }];
   });
 }
@@ -115,11 +126,12 @@ function freeAliases(entry: RegistryEntry, name: string, taken: Set<string>, fin
     if (alias.toLowerCase() === name.toLowerCase()) return false;
     const free = usableName(alias) === alias && !taken.has(alias.toLowerCase());
     if (free) taken.add(alias.toLowerCase());
-    else findings.push({
-      severity: "warning",
-      code: "migrate.alias-dropped",
-      message: `the alias ${JSON.stringify(alias)} of ${entry.name} leads elsewhere or is not usable; it was left out`,
-    });
+    else
+      findings.push({
+        severity: "warning",
+        code: "migrate.alias-dropped",
+        message: `the alias ${JSON.stringify(alias)} of ${entry.name} leads elsewhere or is not usable; it was left out`,
+      });
     return free;
   });
 }
@@ -172,31 +184,30 @@ function nonEmpty(list: readonly Json[]): readonly Json[] | undefined {
 export function manifestsFromHoldings(holdings: readonly Holding[], names: (holding: Holding) => string): Migration {
   const findings: Diagnostic[] = [];
   const taken = new Set<string>();
-  const manifests = holdings.toSorted((a, b) => compareText(
-    a.store,
-    b.store,
-  ) || compareText(a.ref, b.ref)).flatMap((holding): readonly ManifestObject[] => {
-    const name = names(holding);
-    if (holding.facts.remoteHost !== undefined) {
-      findings.push({
-        severity: "note",
-        code: "adopt.remote",
-        message: `${holding.ref} has no bytes here (it runs at ${holding.facts.remoteHost}) and gets no manifest`,
-      });
-      return [];
-    }
-    if (taken.has(name)) {
-      findings.push({
-        severity: "error",
-        code: "adopt.duplicate-name",
-        message: `two models would be called ${name}; ${holding.ref} got no manifest`,
-        remedy: "adopt it under a name of its own",
-      });
-      return [];
-    }
-    taken.add(name);
-    return [{ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec: specOf(holding) }];
-  });
+  const manifests = holdings
+    .toSorted((a, b) => compareText(a.store, b.store) || compareText(a.ref, b.ref))
+    .flatMap((holding): readonly ManifestObject[] => {
+      const name = names(holding);
+      if (holding.facts.remoteHost !== undefined) {
+        findings.push({
+          severity: "note",
+          code: "adopt.remote",
+          message: `${holding.ref} has no bytes here (it runs at ${holding.facts.remoteHost}) and gets no manifest`,
+        });
+        return [];
+      }
+      if (taken.has(name)) {
+        findings.push({
+          severity: "error",
+          code: "adopt.duplicate-name",
+          message: `two models would be called ${name}; ${holding.ref} got no manifest`,
+          remedy: "adopt it under a name of its own",
+        });
+        return [];
+      }
+      taken.add(name);
+      return [{ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name }, spec: specOf(holding) }];
+    });
   return { manifests, findings };
 }
 

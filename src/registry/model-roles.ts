@@ -45,15 +45,12 @@ export function recordOf(table: KnownModels, candidate: Candidate): KnownModel {
 
 /** The most recently used of the models that are here and fit the role; models in error last, equals by name. Undefined when none fits. */
 export function recommend(table: KnownModels, candidates: readonly Candidate[], role: ModelRole): Candidate | undefined {
-  const fitting = candidates.filter(({ state }) => state !== "not-present" && state !== "pulling").filter((candidate) => matchesRole(
-    recordOf(table, candidate).capabilities,
-    role,
-  ));
+  const fitting = candidates
+    .filter(({ state }) => state !== "not-present" && state !== "pulling")
+    .filter((candidate) => matchesRole(recordOf(table, candidate).capabilities, role));
   const [best] = fitting.toSorted(
-    (a, b) => Number(a.state === "error") - Number(b.state === "error") || compareText(b.lastUsed ?? "", a.lastUsed ?? "") || compareText(
-      a.name,
-      b.name,
-    ),
+    (a, b) =>
+      Number(a.state === "error") - Number(b.state === "error") || compareText(b.lastUsed ?? "", a.lastUsed ?? "") || compareText(a.name, b.name),
   );
   return best;
 }

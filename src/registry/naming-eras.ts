@@ -73,7 +73,10 @@ function namespacedName(ref: string): string | undefined {
   const [left = ref] = ref.split(":", 1);
   if (!left.includes("/")) return undefined;
   const { quant } = parseRefParts(ref);
-  const family = left.toLowerCase().replaceAll(/[@_/\s]/g, "-").replaceAll(/-+/g, "-");
+  const family = left
+    .toLowerCase()
+    .replaceAll(/[@_/\s]/g, "-")
+    .replaceAll(/-+/g, "-");
   const tag = quant === undefined && ref.includes(":") ? `-${ref.slice(left.length + 1).toLowerCase()}` : "";
   return `${family}${tag}-ollama${family.endsWith("-gguf") ? "" : "-gguf"}`;
 }

@@ -38,7 +38,11 @@ export function projectRegistry(input: ProjectionInput): Projection {
   const handWritten = handWrittenOf(input);
   const { subjects, findings } = collectSubjects(input, handWritten.entries);
   const previous = input.previous?.discovered ?? [];
-  const foreign = sortForeign(previous.filter((entry) => ownRecordOf(entry) === undefined), subjects, input.memory);
+  const foreign = sortForeign(
+    previous.filter((entry) => ownRecordOf(entry) === undefined),
+    subjects,
+    input.memory,
+  );
   const { entries: current, findings: twins } = uniqueDownloads(currentEntries(subjects, handWritten, foreign, input));
   const stale = staleEntries(previous, [...current, ...foreign.kept], input);
   const manifests = input.desired.models.map((model) => manifestEntry(model, input.desired)).toSorted(byName);
@@ -79,10 +83,10 @@ function currentEntries(
   const written = new Map(handWritten.entries.map((entry) => [entry.name, entry]));
   return subjects.map((subject) => {
     const curated = written.get(subject.name);
-    const base = curated !== undefined && subject.model === undefined && subject.holding === undefined ? curatedOnly(curated, subject) : baseEntry(
-      subject,
-      input,
-    );
+    const base =
+      curated !== undefined && subject.model === undefined && subject.holding === undefined
+        ? curatedOnly(curated, subject)
+        : baseEntry(subject, input);
     const earlier = earlierOf(base, subject);
     const seen = earlier === undefined ? base : refreshed(base, earlier);
     return (foreign.superseded.get(subject.name) ?? []).reduce(carryOver, seen);

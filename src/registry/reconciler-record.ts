@@ -67,10 +67,8 @@ export function readyCondition(state: EntryState, reason: string): JsonObject {
 /** The standing decision that a model is on its way out; a manifest that declares it active overrules it. */
 export function deprecationOf({ store, ref, name, model }: Subject, memory: Memory): JsonObject | undefined {
   if (model?.lifecycle.state === "active") return undefined;
-  const found = memory.deprecations.find((item) => (store === undefined || ref === undefined ? item.name === name : item.store === store && sameRef(
-    store,
-    item.ref,
-    ref,
-  )));
+  const found = memory.deprecations.find((item) =>
+    store === undefined || ref === undefined ? item.name === name : item.store === store && sameRef(store, item.ref, ref),
+  );
   return found === undefined ? undefined : { since: found.since, reason: found.reason };
 }

@@ -23,10 +23,12 @@ export function findSnapshotEdits(files: FilesOnDisk): readonly Diagnostic[] {
     return [{ severity: "warning", code: "registry.snapshot-edited", message, remedy }];
   });
   const kept = new Set(files.merged.map(nameIn));
-  const removed = [...expected.keys()].filter((name) => !kept.has(name)).map((name): Diagnostic => {
-    const message = `${name} was removed from the merged registry by hand; that file is output and the entry will come back`;
-    return { severity: "warning", code: "registry.snapshot-edited", message, remedy: `remove its manifest, or holdfast forget ${name}` };
-  });
+  const removed = [...expected.keys()]
+    .filter((name) => !kept.has(name))
+    .map((name): Diagnostic => {
+      const message = `${name} was removed from the merged registry by hand; that file is output and the entry will come back`;
+      return { severity: "warning", code: "registry.snapshot-edited", message, remedy: `remove its manifest, or holdfast forget ${name}` };
+    });
   return [...found, ...removed].toSorted((a, b) => compareText(a.message, b.message));
 }
 

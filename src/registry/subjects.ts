@@ -68,10 +68,11 @@ function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly S
     .filter((entry) => !taken.has(entry.name))
     .map((entry): Subject => {
       const holding = holdings.find((candidate) => speaksAbout(entry, candidate));
-      if (holding === undefined) return {
-        name: entry.name,
-        absence: { state: entry.backend === "remote" ? "remote" : "unknown", reason: "NotHeld" },
-      };
+      if (holding === undefined)
+        return {
+          name: entry.name,
+          absence: { state: entry.backend === "remote" ? "remote" : "unknown", reason: "NotHeld" },
+        };
       return { name: entry.name, store: holding.store, ref: holding.ref, holding };
     });
 }

@@ -56,11 +56,30 @@ export async function createHost(settings: Settings, facts: HostFacts): Promise<
     name: facts.name,
     toolVersion: facts.toolVersion,
     paths: { root: paths.root, manifests: paths.manifests, lock: paths.lock, registry: paths.registry, reports: paths.reports },
-    decode: { root: paths.root, home: homedir(), defaultModelsDir: paths.models, ollamaUrl: settings.ollama.url, ...(settings.ollama.store === undefined ? {} : { ollamaStore: settings.ollama.store }) },
-    planDefaults: { prune: { ...prune, confirmedDeletions: 0, allowEmpty: false }, unmanaged: settings.unmanaged, replace: [], only: [], acceptLoss: false },
+    decode: {
+      root: paths.root,
+      home: homedir(),
+      defaultModelsDir: paths.models,
+      ollamaUrl: settings.ollama.url,
+      ...(settings.ollama.store === undefined ? {} : { ollamaStore: settings.ollama.store }),
+    },
+    planDefaults: {
+      prune: { ...prune, confirmedDeletions: 0, allowEmpty: false },
+      unmanaged: settings.unmanaged,
+      replace: [],
+      only: [],
+      acceptLoss: false,
+    },
     includeTesting: settings.includeTestModels,
     concurrency: settings.concurrency.downloads,
-    project: createProjectSource({ root: paths.root, manifestsDir: paths.manifests, policiesDir: paths.policies, lockFile: paths.lock, curatedFile: join(paths.registry, registryFiles.curated), curatedInput }),
+    project: createProjectSource({
+      root: paths.root,
+      manifestsDir: paths.manifests,
+      policiesDir: paths.policies,
+      lockFile: paths.lock,
+      curatedFile: join(paths.registry, registryFiles.curated),
+      curatedInput,
+    }),
     state: stateStore,
     lock: createInstanceLock({ directory: paths.state }),
     outputs: createOutputs(settings),
@@ -104,7 +123,12 @@ interface Parts {
   readonly host: Host;
 }
 
-async function connect(desired: DesiredState, purpose: Purpose, { memory, lock }: { readonly memory: Memory; readonly lock: LockFile }, parts: Parts): Promise<Connections> {
+async function connect(
+  desired: DesiredState,
+  purpose: Purpose,
+  { memory, lock }: { readonly memory: Memory; readonly lock: LockFile },
+  parts: Parts,
+): Promise<Connections> {
   const [{ connectOllama }, { connectHub }, { connectServing }, { createModelHeaders }] = await Promise.all([
     import("./ollama.ts"),
     import("./hub.ts"),
@@ -114,7 +138,11 @@ async function connect(desired: DesiredState, purpose: Purpose, { memory, lock }
   const { settings, hasher, hashCache, host } = parts;
   const disk = createDisk({ quarantineRoot: settings.paths.quarantine });
   const shared = { settings, hasher, hashCache, disk, headers: createModelHeaders(), state: host.state, lock };
-  const ollama = await connectOllama(desired.backends.filter((backend) => backend.type === "ollama"), purpose, shared);
+  const ollama = await connectOllama(
+    desired.backends.filter((backend) => backend.type === "ollama"),
+    purpose,
+    shared,
+  );
   const hub = await connectHub(folderRefs(desired.models, memory), shared);
   return {
     readers: [...ollama.readers, ...hub.readers],
@@ -126,7 +154,9 @@ async function connect(desired: DesiredState, purpose: Purpose, { memory, lock }
 
 /** Plain folders that manifests declare or that the memory still knows. */
 function folderRefs(models: readonly Model[], memory: Memory): readonly string[] {
-  const declared = models.flatMap(({ source }) => (source.kind === "path" ? [source.dir] : source.kind === "huggingface" && source.layout === "dir" && source.dir !== undefined ? [source.dir] : []));
+  const declared = models.flatMap(({ source }) =>
+    source.kind === "path" ? [source.dir] : source.kind === "huggingface" && source.layout === "dir" && source.dir !== undefined ? [source.dir] : [],
+  );
   const store: StoreId = "directory";
   const known = memory.inventory.filter((item) => item.store === store).map((item) => item.ref);
   return [...new Set([...declared, ...known])].toSorted();

@@ -5,7 +5,10 @@ import type { Settings } from "../settings.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** The Hub, its cache, and plain folders. */
-export async function connectHub(folders: readonly string[], parts: SharedParts): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
+export async function connectHub(
+  folders: readonly string[],
+  parts: SharedParts,
+): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
   const [{ createHubCacheReader }, { createHubWriter }, { createHubArtifactHub }, { createDirectoryReader }] = await Promise.all([
     import("../adapters/huggingface/cache-reader.ts"),
     import("../adapters/huggingface/writer.ts"),
@@ -16,10 +19,22 @@ export async function connectHub(folders: readonly string[], parts: SharedParts)
   const connection = { endpoint: settings.huggingface.endpoint, token: () => hubToken(settings) };
   const cache = createHubCacheReader({ cacheDir: settings.huggingface.cache, hasher, headers, memory: state });
   const directory = createDirectoryReader({ folders: folders.map((ref) => ({ ref })), hasher, headers });
-  const writer = { ...connection, cacheDir: settings.huggingface.cache, disk, hasher, hashCache: parts.hashCache, offline: settings.huggingface.offline, parallelFiles: settings.concurrency.downloads, stallTimeoutMs: settings.timeouts.stall };
+  const writer = {
+    ...connection,
+    cacheDir: settings.huggingface.cache,
+    disk,
+    hasher,
+    hashCache: parts.hashCache,
+    offline: settings.huggingface.offline,
+    parallelFiles: settings.concurrency.downloads,
+    stallTimeoutMs: settings.timeouts.stall,
+  };
   return {
     readers: [cache, directory],
-    writers: [createHubWriter({ ...writer, store: "huggingface", reader: cache }), createHubWriter({ ...writer, store: "directory", reader: directory })],
+    writers: [
+      createHubWriter({ ...writer, store: "huggingface", reader: cache }),
+      createHubWriter({ ...writer, store: "directory", reader: directory }),
+    ],
     hubs: [createHubArtifactHub({ ...connection, offline: settings.huggingface.offline })],
   };
 }

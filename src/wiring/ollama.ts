@@ -13,7 +13,11 @@ import type { SharedParts } from "./shared-parts.ts";
 const publicRegistries = new Set(["registry.ollama.ai", "ollama.com", "hf.co", "huggingface.co"]);
 
 /** Readers and writers of the declared Ollama backends, and the registry they pull from. */
-export async function connectOllama(backends: readonly Backend[], purpose: Purpose, parts: SharedParts): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
+export async function connectOllama(
+  backends: readonly Backend[],
+  purpose: Purpose,
+  parts: SharedParts,
+): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
   if (backends.length === 0) return { readers: [], writers: [], hubs: [] };
   const { createOllamaRegistryHub } = await import("../adapters/ollama/registry-hub.ts");
   const connected = await Promise.all(backends.map((backend) => connectBackend(backend, purpose, parts)));
@@ -25,7 +29,11 @@ export async function connectOllama(backends: readonly Backend[], purpose: Purpo
   };
 }
 
-async function connectBackend(backend: Backend, purpose: Purpose, parts: SharedParts): Promise<{ readonly reader: ModelReader; readonly writer?: ModelWriter }> {
+async function connectBackend(
+  backend: Backend,
+  purpose: Purpose,
+  parts: SharedParts,
+): Promise<{ readonly reader: ModelReader; readonly writer?: ModelWriter }> {
   const store: StoreId = `ollama:${backend.metadata.name}`;
   const { hasher, headers, disk, settings } = parts;
   const { url } = backend;
@@ -34,11 +42,17 @@ async function connectBackend(backend: Backend, purpose: Purpose, parts: SharedP
     const { createOllamaStoreReader } = await import("../adapters/ollama/store-reader.ts");
     return { reader: createOllamaStoreReader({ store, directory, hasher, headers }) };
   }
-  const [{ createOllamaServerReader }, { createOllamaWriter }] = await Promise.all([import("../adapters/ollama/server-reader.ts"), import("../adapters/ollama/writer.ts")]);
+  const [{ createOllamaServerReader }, { createOllamaWriter }] = await Promise.all([
+    import("../adapters/ollama/server-reader.ts"),
+    import("../adapters/ollama/writer.ts"),
+  ]);
   const facts = factsOf(parts);
   const place = { store, url: url ?? settings.ollama.url, facts, hasher, ...(directory === undefined ? {} : { directory }) };
   const reader = createOllamaServerReader({ ...place, timeoutMs: settings.timeouts.observe });
-  return { reader, writer: createOllamaWriter({ ...place, reader, disk, stallTimeoutMs: settings.timeouts.stall, insecureRegistry: backend.insecureRegistry }) };
+  return {
+    reader,
+    writer: createOllamaWriter({ ...place, reader, disk, stallTimeoutMs: settings.timeouts.stall, insecureRegistry: backend.insecureRegistry }),
+  };
 }
 
 /** The models folder of a backend: a declared one in any case, the default one only where it exists. The reader checks that it is this server's. */

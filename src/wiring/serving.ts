@@ -7,5 +7,7 @@ export async function connectServing(backends: readonly Backend[], settings: Set
   const serving = backends.filter((backend) => backend.type !== "ollama" && backend.url !== undefined);
   if (serving.length === 0) return [];
   const { createServingReader } = await import("../adapters/vllm/serving-reader.ts");
-  return serving.map((backend) => createServingReader({ backend: backend.metadata.name, url: backend.url ?? "", timeoutMs: settings.timeouts.observe }));
+  return serving.map((backend) =>
+    createServingReader({ backend: backend.metadata.name, url: backend.url ?? "", timeoutMs: settings.timeouts.observe }),
+  );
 }

@@ -41,7 +41,10 @@ export async function benchmark({ quick }: BenchmarkOptions): Promise<BenchmarkR
       ...(other === undefined ? {} : { peer: other, ratio: Math.round((other.median / mine.median) * 1000) / 1000 }),
       target: "not slower than hf download, peak memory below 200 MiB",
       met: faster && peak < 200,
-      notes: [`peak memory ${peak.toFixed(0)} MiB`, ...(other === undefined ? ["no peer: set HOLDFAST_TEST_PYTHON to a Python with huggingface_hub"] : [])],
+      notes: [
+        `peak memory ${peak.toFixed(0)} MiB`,
+        ...(other === undefined ? ["no peer: set HOLDFAST_TEST_PYTHON to a Python with huggingface_hub"] : []),
+      ],
     };
   } finally {
     mirror.stop();
@@ -83,9 +86,20 @@ async function downloadOurs(home: string, url: string, round: number): Promise<n
   const root = join(home, `ours-${round}`);
   const report = join(root, "peak-memory");
   await mkdir(join(root, "manifests"), { recursive: true });
-  await writeFile(join(root, "manifests", "model.yaml"), JSON.stringify({ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name: "model" }, spec: { source: { huggingface: { repo: "bench/model", revision: "main" } } } }));
+  await writeFile(
+    join(root, "manifests", "model.yaml"),
+    JSON.stringify({
+      apiVersion: "holdfast.dev/v1",
+      kind: "Model",
+      metadata: { name: "model" },
+      spec: { source: { huggingface: { repo: "bench/model", revision: "main" } } },
+    }),
+  );
   const preload = `data:text/javascript,import { writeFileSync } from "node:fs"; process.on("exit", () => writeFileSync(${JSON.stringify(report)}, String(process.resourceUsage().maxRSS)));`;
-  await run(process.execPath, ["--import", preload, cli, "reconcile"], { cwd: root, env: { PATH: process.env["PATH"], HOME: root, HF_ENDPOINT: url, HF_HUB_CACHE: join(root, "hub") } });
+  await run(process.execPath, ["--import", preload, cli, "reconcile"], {
+    cwd: root,
+    env: { PATH: process.env["PATH"], HOME: root, HF_ENDPOINT: url, HF_HUB_CACHE: join(root, "hub") },
+  });
   const { readFile } = await import("node:fs/promises");
   const peak = Number(await readFile(report, "utf8")) / 1024;
   await rm(root, { recursive: true, force: true });
@@ -94,7 +108,18 @@ async function downloadOurs(home: string, url: string, round: number): Promise<n
 
 async function downloadPython(home: string, url: string, python: string, round: number): Promise<void> {
   const cache = join(home, `peer-${round}`);
-  await run(join(dirname(python), "hf"), ["download", "bench/model", "--quiet"], { cwd: home, env: { PATH: process.env["PATH"], HOME: home, HF_ENDPOINT: url, HF_HUB_CACHE: cache, HF_HUB_DISABLE_XET: "1", HF_HUB_DISABLE_TELEMETRY: "1", HF_HUB_DISABLE_UPDATE_CHECK: "1" } });
+  await run(join(dirname(python), "hf"), ["download", "bench/model", "--quiet"], {
+    cwd: home,
+    env: {
+      PATH: process.env["PATH"],
+      HOME: home,
+      HF_ENDPOINT: url,
+      HF_HUB_CACHE: cache,
+      HF_HUB_DISABLE_XET: "1",
+      HF_HUB_DISABLE_TELEMETRY: "1",
+      HF_HUB_DISABLE_UPDATE_CHECK: "1",
+    },
+  });
   await rm(cache, { recursive: true, force: true });
 }
 

@@ -33,7 +33,13 @@ export async function benchmark({ quick }: BenchmarkOptions): Promise<BenchmarkR
     ours: spreadOf([first.milliseconds]),
     target: "at most 6 requests, below 1 s, below 200 MiB; time grows linearly",
     met,
-    notes: [...measured.map(({ models, milliseconds, requests, megabytes }) => `${models} models: ${milliseconds.toFixed(0)} ms, ${requests} requests, ${megabytes.toFixed(0)} MiB`), `growth per model from ${small.models} to ${large.models} models: ${growth.toFixed(2)}`],
+    notes: [
+      ...measured.map(
+        ({ models, milliseconds, requests, megabytes }) =>
+          `${models} models: ${milliseconds.toFixed(0)} ms, ${requests} requests, ${megabytes.toFixed(0)} MiB`,
+      ),
+      `growth per model from ${small.models} to ${large.models} models: ${growth.toFixed(2)}`,
+    ],
   };
 }
 
@@ -46,12 +52,23 @@ async function measure(models: number): Promise<Measured> {
   for (let index = 0; index < models; index++) {
     const name = `m${index}:1b`;
     await installSample(store, "registry.ollama.ai", makeSample({ name, seed: index, size: 64 }));
-    manifests.push(JSON.stringify({ apiVersion: "holdfast.dev/v1", kind: "Model", metadata: { name: `m${index}` }, spec: { source: { ollama: { model: name } } } }));
+    manifests.push(
+      JSON.stringify({
+        apiVersion: "holdfast.dev/v1",
+        kind: "Model",
+        metadata: { name: `m${index}` },
+        spec: { source: { ollama: { model: name } } },
+      }),
+    );
   }
   const perFile = 500;
-  for (let index = 0; index < manifests.length; index += perFile) await writeFile(join(root, "manifests", `m${index}.yaml`), manifests.slice(index, index + perFile).join("\n---\n"));
+  for (let index = 0; index < manifests.length; index += perFile)
+    await writeFile(join(root, "manifests", `m${index}.yaml`), manifests.slice(index, index + perFile).join("\n---\n"));
   const server = await startFakeOllama(store);
-  await writeFile(join(root, "manifests", "backend.yaml"), JSON.stringify({ apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name: "local" }, spec: { type: "ollama", url: server.url, store } }));
+  await writeFile(
+    join(root, "manifests", "backend.yaml"),
+    JSON.stringify({ apiVersion: "holdfast.dev/v1", kind: "Backend", metadata: { name: "local" }, spec: { type: "ollama", url: server.url, store } }),
+  );
   try {
     const env = { PATH: process.env["PATH"] ?? "", HOME: home };
     await run(root, env, ["reconcile"]);

@@ -27,7 +27,15 @@ export async function benchmark({ quick }: BenchmarkOptions): Promise<BenchmarkR
       samples.list.push(list);
     }
     const parts = [part("holdfast --version", samples.version, samples.nothing), part("holdfast list, 100 models", samples.list, samples.nothing)];
-    return { name: "start-up", unit: "ms", ours: spreadOf(samples.list), peer: spreadOf(samples.nothing), target: "at most 2 times node -e 0", met: parts.every((each) => each.met), parts };
+    return {
+      name: "start-up",
+      unit: "ms",
+      ours: spreadOf(samples.list),
+      peer: spreadOf(samples.nothing),
+      target: "at most 2 times node -e 0",
+      met: parts.every((each) => each.met),
+      parts,
+    };
   } finally {
     await rm(root, { recursive: true, force: true });
   }

@@ -34,8 +34,15 @@ describe("file patterns", () => {
     const python = process.env["HOLDFAST_TEST_PYTHON"];
     if (python === undefined) return skip("set HOLDFAST_TEST_PYTHON to a Python to compare with fnmatch");
     const letters = fc.array(fc.constantFrom("a", "b", "/", "*", "?", "[", "]", "!", "-", "."), { maxLength: 8 }).map((chars) => chars.join(""));
-    const cases = fc.sample(fc.tuple(fc.array(fc.constantFrom("a", "b", "/", "-", ".", "]"), { maxLength: 6 }).map((chars) => chars.join("")), letters), 2000);
-    const script = "import sys,json,fnmatch\nprint(json.dumps([fnmatch.fnmatchcase(p, q + '*' if q.endswith('/') else q) for p, q in json.load(sys.stdin)]))";
+    const cases = fc.sample(
+      fc.tuple(
+        fc.array(fc.constantFrom("a", "b", "/", "-", ".", "]"), { maxLength: 6 }).map((chars) => chars.join("")),
+        letters,
+      ),
+      2000,
+    );
+    const script =
+      "import sys,json,fnmatch\nprint(json.dumps([fnmatch.fnmatchcase(p, q + '*' if q.endswith('/') else q) for p, q in json.load(sys.stdin)]))";
     const theirs: boolean[] = JSON.parse(execFileSync(python, ["-c", script], { input: JSON.stringify(cases), encoding: "utf8" }));
     expect(cases.filter(([path, pattern], index) => matchesPattern(path, pattern) !== theirs[index])).toEqual([]);
     return undefined;

@@ -24,7 +24,16 @@ async function inputFor(machine: World): Promise<PlanInput> {
 
 async function apply(machine: World, decided: Plan, observed: PlanInput["observed"]): Promise<readonly string[]> {
   const connections = { readers: machine.stores, writers: machine.stores, hubs: machine.hubs, serving: [] };
-  const outcomes = await execute(decided, { connections, state: machine.state, memory: await machine.state.load(), observed, clock, progress: () => undefined, concurrency: 4, signal });
+  const outcomes = await execute(decided, {
+    connections,
+    state: machine.state,
+    memory: await machine.state.load(),
+    observed,
+    clock,
+    progress: () => undefined,
+    concurrency: 4,
+    signal,
+  });
   return outcomes.flatMap((outcome) => (outcome.state === "failed" ? [`${outcome.actionId} ${outcome.failure.message}`] : []));
 }
 
@@ -42,9 +51,15 @@ describe("laws of the planner", () => {
           const input = await inputFor(machine);
           const decided = plan(input);
           history.push(`pass ${pass}: ${decided.actions.map((action) => `${action.verb} ${action.ref} (${action.reason})`).join(", ")}`);
-          expect(await apply(machine, decided, input.observed), decided.actions.map((action) => `${action.id} ${action.verb} ${action.object} ${action.reason}`).join("\n")).toEqual([]);
+          expect(
+            await apply(machine, decided, input.observed),
+            decided.actions.map((action) => `${action.id} ${action.verb} ${action.object} ${action.reason}`).join("\n"),
+          ).toEqual([]);
         }
-        expect(plan(await inputFor(machine)).actions.map(({ verb, object, reason }) => `${verb} ${object} ${reason}`), history.join("\n")).toEqual([]);
+        expect(
+          plan(await inputFor(machine)).actions.map(({ verb, object, reason }) => `${verb} ${object} ${reason}`),
+          history.join("\n"),
+        ).toEqual([]);
       }),
       runs,
     );
@@ -57,7 +72,9 @@ describe("laws of the planner", () => {
         const decided = plan(await inputFor(machine));
         const unknown = new Set<string>(machine.down);
         expect(decided.actions.filter((action) => unknown.has(action.store))).toEqual([]);
-        expect(decided.blocked.filter((item) => item.object.startsWith("store/")).map((item) => item.cause)).toEqual(machine.down.map(() => "unknown"));
+        expect(decided.blocked.filter((item) => item.object.startsWith("store/")).map((item) => item.cause)).toEqual(
+          machine.down.map(() => "unknown"),
+        );
       }),
       runs,
     );
@@ -68,8 +85,17 @@ describe("laws of the planner", () => {
       fc.asyncProperty(world, async (make) => {
         const input = await inputFor(make());
         const memory: Memory = { ...input.memory, inventory: shuffled(input.memory.inventory), deprecations: shuffled(input.memory.deprecations) };
-        const observed = { ...input.observed, stores: input.observed.stores.map((store) => (store.state === "observed" ? { ...store, holdings: shuffled(store.holdings) } : store)) };
-        const other = { ...input, memory, observed, desired: { ...input.desired, models: shuffled(input.desired.models) }, lock: { ...input.lock, entries: shuffled(input.lock.entries) } };
+        const observed = {
+          ...input.observed,
+          stores: input.observed.stores.map((store) => (store.state === "observed" ? { ...store, holdings: shuffled(store.holdings) } : store)),
+        };
+        const other = {
+          ...input,
+          memory,
+          observed,
+          desired: { ...input.desired, models: shuffled(input.desired.models) },
+          lock: { ...input.lock, entries: shuffled(input.lock.entries) },
+        };
         expect(canonicalJson(plan(other))).toBe(canonicalJson(plan(input)));
         expect(canonicalJson(plan(input))).toBe(canonicalJson(plan(input)));
       }),
@@ -88,7 +114,11 @@ describe("laws of the planner", () => {
           expect(item?.protect).toBe(false);
           const deprecation = input.memory.deprecations.find((candidate) => candidate.ref === action.ref);
           expect(Date.parse(now) - Date.parse(deprecation?.since ?? now)).toBeGreaterThanOrEqual(input.options.prune.grace);
-          expect(input.lock.entries.some((entry) => entry.name === action.name && "manifestDigest" in entry.source && entry.source.manifestDigest === item?.contentId)).toBe(false);
+          expect(
+            input.lock.entries.some(
+              (entry) => entry.name === action.name && "manifestDigest" in entry.source && entry.source.manifestDigest === item?.contentId,
+            ),
+          ).toBe(false);
         }
       }),
       runs,

@@ -41,7 +41,14 @@ interface Case {
 
 function inputOf(given: Case): PlanInput {
   return {
-    desired: { revision: { dirty: false, digest: "d" }, models: given.models ?? [chat], roles: [], backends: [backendOf("local")], policies: [], ...given.desired },
+    desired: {
+      revision: { dirty: false, digest: "d" },
+      models: given.models ?? [chat],
+      roles: [],
+      backends: [backendOf("local")],
+      policies: [],
+      ...given.desired,
+    },
     lock: { version: 1, entries: given.locks ?? [] },
     observed: { at: now, level: "stat", stores: given.stores ?? [observed([])], serving: [] },
     upstream: given.upstream ?? {},
@@ -81,55 +88,85 @@ describe("fetching", () => {
   });
 
   it("tags content that is already here under another name instead of pulling it", () => {
-    expect(planned({ locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([holdingOf(store, ref("twin:1b"), one)])], upstream: { chat: upstreamOf("ollama", one) } })).toEqual([
-      `tag model/chat: the locked content is already here as ${ref("twin:1b")}`,
-    ]);
+    expect(
+      planned({
+        locks: [lockOf(chat, ref("chat:1b"), one)],
+        stores: [observed([holdingOf(store, ref("twin:1b"), one)])],
+        upstream: { chat: upstreamOf("ollama", one) },
+      }),
+    ).toEqual([`tag model/chat: the locked content is already here as ${ref("twin:1b")}`]);
   });
 
   it("blocks a pull whose hub cannot be asked, as unknown", () => {
     const hub = modelOf("hub", { kind: "huggingface", repo: "org/hub", revision: "main", include: [], exclude: [], layout: "cache" });
     const failure = { code: "unreachable", retry: "transient", message: "no answer" } as const;
-    expect(planned({ models: [hub], stores: [observed([], "huggingface")], upstream: { hub: { state: "failed", failure } } })).toEqual(["blocked model/hub [unknown]: not on this machine; no answer"]);
+    expect(planned({ models: [hub], stores: [observed([], "huggingface")], upstream: { hub: { state: "failed", failure } } })).toEqual([
+      "blocked model/hub [unknown]: not on this machine; no answer",
+    ]);
   });
 
   it("never fetches a folder that somebody else fills", () => {
     const folder = modelOf("folder", { kind: "path", dir: "/models/x" });
-    expect(planned({ models: [folder], stores: [observed([], "directory")] })).toEqual(["blocked model/folder [missing]: not on this machine; its folder is filled by somebody else"]);
+    expect(planned({ models: [folder], stores: [observed([], "directory")] })).toEqual([
+      "blocked model/folder [missing]: not on this machine; its folder is filled by somebody else",
+    ]);
   });
 });
 
 describe("drift of what is here", () => {
   it("a manifest that was written anew with the same layers is no drift (ollama PR 17436)", () => {
     const rewritten = { ...holdingOf(store, ref("chat:1b"), one), contentId: "f".repeat(64), manifest: `${one.manifest}\n` };
-    expect(planned({ locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([rewritten])], memory: { inventory: [own("chat", one)] } })).toEqual([]);
+    expect(
+      planned({ locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([rewritten])], memory: { inventory: [own("chat", one)] } }),
+    ).toEqual([]);
   });
 
   it("a flipped byte is repaired, and the drift names layer and both digests (ollama 17520)", () => {
     const holding = holdingOf(store, ref("chat:1b"), one);
     const [weights, template] = holding.artifacts;
     if (weights === undefined || template === undefined) throw new Error("the sample has two layers");
-    const spoilt = { ...holding, artifacts: [{ ...weights, found: { state: "present", level: "full", sha256: "0".repeat(64), verifiedAt: now } as const }, template] };
-    const input = inputOf({ locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([spoilt])], memory: { inventory: [own("chat", one)] }, upstream: { chat: upstreamOf("ollama", one) } });
+    const spoilt = {
+      ...holding,
+      artifacts: [{ ...weights, found: { state: "present", level: "full", sha256: "0".repeat(64), verifiedAt: now } as const }, template],
+    };
+    const input = inputOf({
+      locks: [lockOf(chat, ref("chat:1b"), one)],
+      stores: [observed([spoilt])],
+      memory: { inventory: [own("chat", one)] },
+      upstream: { chat: upstreamOf("ollama", one) },
+    });
     const decided = plan(input);
     expect(decided.actions.map((action) => action.work)).toMatchObject([{ verb: "repair", request: { bad: [weights.path] } }]);
-    expect(diff(assessAll(input), decided, input)).toMatchObject([{ class: "corrupt", path: weights.path, expected: weights.declaredSha256, actual: "0".repeat(64), response: "repair" }]);
+    expect(diff(assessAll(input), decided, input)).toMatchObject([
+      { class: "corrupt", path: weights.path, expected: weights.declaredSha256, actual: "0".repeat(64), response: "repair" },
+    ]);
   });
 
   it("other content under a locked tag that we did not put there is not replaced without a word", () => {
-    const given: Case = { locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([holdingOf(store, ref("chat:1b"), two)])], upstream: { chat: upstreamOf("ollama", one) } };
+    const given: Case = {
+      locks: [lockOf(chat, ref("chat:1b"), one)],
+      stores: [observed([holdingOf(store, ref("chat:1b"), two)])],
+      upstream: { chat: upstreamOf("ollama", one) },
+    };
     expect(planned(given)[0]).toContain("blocked model/chat [digest]");
     expect(planned({ ...given, options: { replace: ["chat"] } })[0]).toContain("pull model/chat: content is");
     expect(planned({ ...given, memory: { inventory: [own("chat", two)] } })[0]).toContain("pull model/chat: content is");
   });
 
   it("locked bytes that nobody hashed since they changed are hashed", () => {
-    expect(planned({ locks: [lockOf(chat, ref("chat:1b"), one)], stores: [observed([holdingOf(store, ref("chat:1b"), one, { level: "presence" })])], memory: { inventory: [own("chat", one)] } })).toEqual([
-      "hash model/chat: 2 locked files were not hashed since they last changed",
-    ]);
+    expect(
+      planned({
+        locks: [lockOf(chat, ref("chat:1b"), one)],
+        stores: [observed([holdingOf(store, ref("chat:1b"), one, { level: "presence" })])],
+        memory: { inventory: [own("chat", one)] },
+      }),
+    ).toEqual(["hash model/chat: 2 locked files were not hashed since they last changed"]);
   });
 
   it("F03 what is here already is adopted without a transfer", () => {
-    expect(planned({ stores: [observed([holdingOf(store, ref("chat:1b"), one)])] })).toEqual(["import model/chat: declared and already here: take it into the inventory, no bytes move"]);
+    expect(planned({ stores: [observed([holdingOf(store, ref("chat:1b"), one)])] })).toEqual([
+      "import model/chat: declared and already here: take it into the inventory, no bytes move",
+    ]);
   });
 
   it("a lock that speaks about another source blocks", () => {
@@ -151,7 +188,9 @@ describe("leaving", () => {
   it("what left the manifests is deprecated first, then purged after the grace period", () => {
     expect(planned({ ...kept, memory: { inventory } })).toEqual([`deprecate model/old: ${ref("old:1b")} is not in the manifests any more`]);
     expect(planned({ ...kept, memory: { inventory, deprecations: [deprecated("old", 6)] } })).toEqual([]);
-    expect(planned({ ...kept, memory: { inventory, deprecations: [deprecated("old", 8)] } })).toEqual(["purge model/old: deprecated 8 days ago, grace is over; not re-fetchable, the bytes go to quarantine"]);
+    expect(planned({ ...kept, memory: { inventory, deprecations: [deprecated("old", 8)] } })).toEqual([
+      "purge model/old: deprecated 8 days ago, grace is over; not re-fetchable, the bytes go to quarantine",
+    ]);
   });
 
   it("purging frees only blobs that no other model uses", () => {
@@ -161,7 +200,9 @@ describe("leaving", () => {
 
   it("bytes that the registry still offers are not kept in quarantine", () => {
     const upstream = { [`${store}|${ref("old:1b")}`]: upstreamOf("ollama", two) };
-    expect(planned({ ...kept, memory: { inventory, deprecations: [deprecated("old", 8)] }, upstream })).toEqual(["purge model/old: deprecated 8 days ago, grace is over"]);
+    expect(planned({ ...kept, memory: { inventory, deprecations: [deprecated("old", 8)] }, upstream })).toEqual([
+      "purge model/old: deprecated 8 days ago, grace is over",
+    ]);
   });
 
   it("one observation is not enough to purge", () => {
@@ -171,12 +212,22 @@ describe("leaving", () => {
   });
 
   it("S0.32 a deprecation is undone when the model comes back", () => {
-    expect(planned({ models: [chat], stores: [observed([here("chat", one)])], memory: { inventory: [own("chat", one)], deprecations: [deprecated("chat", 3)] } })).toEqual(["undeprecate model/chat: declared as active again"]);
+    expect(
+      planned({
+        models: [chat],
+        stores: [observed([here("chat", one)])],
+        memory: { inventory: [own("chat", one)], deprecations: [deprecated("chat", 3)] },
+      }),
+    ).toEqual(["undeprecate model/chat: declared as active again"]);
   });
 
   it.each([
     ["locked", { locks: [lockOf(modelOf("old", { kind: "ollama", model: "old:1b" }), ref("old:1b"), two)] }, "it is locked"],
-    ["a role's target", { desired: { roles: [{ kind: "Role", metadata: { ...chat.metadata, name: "coder" }, requires: [], prefer: ["old"] }] } }, "role coder points at it"],
+    [
+      "a role's target",
+      { desired: { roles: [{ kind: "Role", metadata: { ...chat.metadata, name: "coder" }, requires: [], prefer: ["old"] }] } },
+      "role coder points at it",
+    ],
   ] as const)("never purges what is %s", (_what, more, reason) => {
     const decided = planned({ ...kept, ...more, memory: { inventory, deprecations: [deprecated("old", 8)] } });
     expect(decided).toContain(`blocked model/old [guard]: ${reason}`);
@@ -185,11 +236,15 @@ describe("leaving", () => {
 
   it("never purges what a server has in memory", () => {
     const loaded = { ...here("old", two), loaded: { ref: ref("old:1b"), sizeVram: 1 } };
-    expect(planned({ models: [chat], stores: [observed([here("chat", one), loaded])], memory: { inventory, deprecations: [deprecated("old", 8)] } })).toEqual(["blocked model/old [guard]: a server has it in memory"]);
+    expect(
+      planned({ models: [chat], stores: [observed([here("chat", one), loaded])], memory: { inventory, deprecations: [deprecated("old", 8)] } }),
+    ).toEqual(["blocked model/old [guard]: a server has it in memory"]);
   });
 
   it("never purges what is protected, and never what the inventory does not list", () => {
-    expect(planned({ ...kept, memory: { inventory: [own("chat", one), own("old", two, { protect: true })], deprecations: [deprecated("old", 80)] } })).toEqual([]);
+    expect(
+      planned({ ...kept, memory: { inventory: [own("chat", one), own("old", two, { protect: true })], deprecations: [deprecated("old", 80)] } }),
+    ).toEqual([]);
     expect(planned({ ...kept, memory: { inventory: [own("chat", one)], deprecations: [deprecated("old", 80)] } })).toEqual([]);
   });
 
@@ -199,7 +254,9 @@ describe("leaving", () => {
 
   it("names are compared exactly: gemma3 keeps neither gemma3:27b nor my-gemma3-lora, and gemma3 is gemma3:latest (nixpkgs and helm regressions)", () => {
     const gemma = modelOf("gemma", { kind: "ollama", model: "gemma3" });
-    const items = ["gemma3:latest", "gemma3:27b", "my-gemma3-lora:latest"].map((name, index) => own(name, ollamaContent(String(index)), { ref: ref(name) }));
+    const items = ["gemma3:latest", "gemma3:27b", "my-gemma3-lora:latest"].map((name, index) =>
+      own(name, ollamaContent(String(index)), { ref: ref(name) }),
+    );
     const holdings = items.map((item, index) => holdingOf(store, item.ref, ollamaContent(String(index))));
     const mine = { ...(items[0] ?? own("gemma", one)), name: "gemma" };
     const decided = planned({ models: [gemma], stores: [observed(holdings)], memory: { inventory: [mine, ...items.slice(1)] } });
@@ -209,7 +266,9 @@ describe("leaving", () => {
   it("a model whose place moved keeps its old bytes until the new ones are there", () => {
     const moved = modelOf("chat", { kind: "ollama", model: "chat:2b" });
     const memory = { inventory: [own("chat", one)] };
-    expect(planned({ models: [moved], stores: [observed([here("chat", one)])], memory, upstream: { chat: upstreamOf("ollama", two) } })).toEqual(["pull model/chat: not on this machine"]);
+    expect(planned({ models: [moved], stores: [observed([here("chat", one)])], memory, upstream: { chat: upstreamOf("ollama", two) } })).toEqual([
+      "pull model/chat: not on this machine",
+    ]);
     const after = { inventory: [own("chat", one), own("chat", two, { ref: ref("chat:2b") })] };
     const settled = plan(inputOf({ models: [moved], stores: [observed([here("chat", one), holdingOf(store, ref("chat:2b"), two)])], memory: after }));
     expect(lines(settled)).toEqual([]);
@@ -217,7 +276,9 @@ describe("leaving", () => {
   });
 
   it("mode forget disowns and deletes nothing, mode off does nothing", () => {
-    expect(planned({ ...kept, memory: { inventory }, options: { prune: { ...planOptions.prune, mode: "forget" } } })).toEqual(["forget model/old: no longer declared; its bytes stay"]);
+    expect(planned({ ...kept, memory: { inventory }, options: { prune: { ...planOptions.prune, mode: "forget" } } })).toEqual([
+      "forget model/old: no longer declared; its bytes stay",
+    ]);
     expect(planned({ ...kept, memory: { inventory }, options: { prune: { ...planOptions.prune, mode: "off" } } })).toEqual([]);
   });
 
@@ -226,7 +287,10 @@ describe("leaving", () => {
     const first = hubContent("first");
     const second = hubContent("second");
     const item = own("hub", first, { store: "huggingface", ref: `org/hub@${first.id}`, revision: "main" });
-    const holdings = [holdingOf("huggingface", `org/hub@${first.id}`, first), holdingOf("huggingface", `org/hub@${second.id}`, second, { names: ["main"] })];
+    const holdings = [
+      holdingOf("huggingface", `org/hub@${first.id}`, first),
+      holdingOf("huggingface", `org/hub@${second.id}`, second, { names: ["main"] }),
+    ];
     expect(planned({ models: [hub], stores: [observed(holdings, "huggingface")], memory: { inventory: [item] } })).toEqual([]);
   });
 });
@@ -241,7 +305,8 @@ describe("guards", () => {
     const given: Case = { stores, memory: { inventory: [...inventory, own("chat", one)], deprecations } };
     expect(plan(inputOf(given)).actions).toEqual([]);
     expect(planned(given)[0]).toContain("[guard]: purge withheld: 8 of 9 models would be deleted at once");
-    const confirm = (confirmedDeletions: number): number => plan(inputOf({ ...given, options: { prune: { ...planOptions.prune, confirmedDeletions } } })).summary.destructive;
+    const confirm = (confirmedDeletions: number): number =>
+      plan(inputOf({ ...given, options: { prune: { ...planOptions.prune, confirmedDeletions } } })).summary.destructive;
     expect([confirm(7), confirm(8), confirm(9)]).toEqual([0, 8, 0]);
   });
 
@@ -254,7 +319,9 @@ describe("guards", () => {
 
   it("F11 a store that cannot be observed leads to no action and is said once", () => {
     const failure = { code: "unreachable", retry: "transient", message: "ollama does not answer" } as const;
-    const decided = plan(inputOf({ stores: [{ state: "unknown", store, failure }], memory: { inventory: [...inventory, own("chat", one)], deprecations } }));
+    const decided = plan(
+      inputOf({ stores: [{ state: "unknown", store, failure }], memory: { inventory: [...inventory, own("chat", one)], deprecations } }),
+    );
     expect(decided.actions).toEqual([]);
     expect(decided.summary.unknown).toBe(2);
   });

@@ -23,7 +23,12 @@ function inputOf(models: readonly Model[], more: Partial<PlanInput> = {}): PlanI
   return {
     desired: { revision: { dirty: false, digest: "d" }, models, roles: [], backends: [backendOf("local")], policies: [] },
     lock: { version: 1, entries: [] },
-    observed: { at: now, level: "stat", stores: [{ state: "observed", store, complete: true, holdings: [holdingOf(store, ref, content)], unreadable: [], warnings: [] }], serving: [] },
+    observed: {
+      at: now,
+      level: "stat",
+      stores: [{ state: "observed", store, complete: true, holdings: [holdingOf(store, ref, content)], unreadable: [], warnings: [] }],
+      serving: [],
+    },
     upstream: {},
     memory,
     options: planOptions,
@@ -46,7 +51,11 @@ describe("a saved plan is only a wish", () => {
 
   it.each([
     ["a manifest wants it again", inputOf([old, other]), "a manifest wants it again"],
-    ["it is protected since", inputOf([other], { memory: { ...memory, inventory: memory.inventory.map((item) => ({ ...item, protect: true })) } }), "it is protected"],
+    [
+      "it is protected since",
+      inputOf([other], { memory: { ...memory, inventory: memory.inventory.map((item) => ({ ...item, protect: true })) } }),
+      "it is protected",
+    ],
     ["the inventory was lost", inputOf([other], { memory: emptyMemory }), "Holdfast does not own it"],
     ["it was undeprecated", inputOf([other], { memory: { ...memory, deprecations: [] } }), "it is not deprecated any more"],
     ["it was locked since", inputOf([other], { lock: { version: 1, entries: [lockOf(old, ref, content)] } }), "it is locked"],
@@ -55,11 +64,29 @@ describe("a saved plan is only a wish", () => {
   });
 
   it("a forged plan cannot delete or write what it does not name", () => {
-    const forged: Action = { ...purge, store: "directory", ref: "/victim", preconditions: [], work: { verb: "purge", request: { ref: "/victim", quarantine: false } } };
+    const forged: Action = {
+      ...purge,
+      store: "directory",
+      ref: "/victim",
+      preconditions: [],
+      work: { verb: "purge", request: { ref: "/victim", quarantine: false } },
+    };
     expect(refusal(forged, inputOf([other]))).toBe("Holdfast does not own it");
-    expect(refusal({ ...purge, work: { verb: "purge", request: { ref: "/victim", quarantine: false } } }, inputOf([other]))).toContain("contradicts itself");
+    expect(refusal({ ...purge, work: { verb: "purge", request: { ref: "/victim", quarantine: false } } }, inputOf([other]))).toContain(
+      "contradicts itself",
+    );
     expect(refusal({ ...purge, preconditions: [] }, inputOf([other]))).toContain("does not say what it looked like");
-    const write: Action = { ...purge, verb: "pull", name: "other", store: "directory", ref: "/etc", work: { verb: "pull", request: { kind: "huggingface", repo: "org/x", commit: "0".repeat(40), files: [], layout: "dir", dir: "/etc", refs: [] } } };
+    const write: Action = {
+      ...purge,
+      verb: "pull",
+      name: "other",
+      store: "directory",
+      ref: "/etc",
+      work: {
+        verb: "pull",
+        request: { kind: "huggingface", repo: "org/x", commit: "0".repeat(40), files: [], layout: "dir", dir: "/etc", refs: [] },
+      },
+    };
     expect(refusal(write, inputOf([other]))).toBe("its manifest puts it somewhere else now");
   });
 });

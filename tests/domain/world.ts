@@ -82,10 +82,19 @@ const day = 86_400_000;
 /** Builds a fresh machine each time it is called, so that one property can run the same case twice. */
 export const world: fc.Arbitrary<() => World> = fc
   .record({ things: fc.tuple(...names.map(thing)), options, down: fc.subarray<StoreId>(["ollama:local", "huggingface"], { maxLength: 1 }) })
-  .map(({ things, options: chosen, down }) => () => buildWorld(things, chosen, down));
+  .map(
+    ({ things, options: chosen, down }) =>
+      () =>
+        buildWorld(things, chosen, down),
+  );
 
 function buildWorld(things: readonly Thing[], chosen: PlanOptions, down: readonly StoreId[]): World {
-  const contents = new Map([...names.flatMap((name) => seeds.map((seed) => contentOf(name, seed, false))), ...names.flatMap((name) => seeds.map((seed) => contentOf(name, seed, true)))].map((content) => [content.id, content]));
+  const contents = new Map(
+    [
+      ...names.flatMap((name) => seeds.map((seed) => contentOf(name, seed, false))),
+      ...names.flatMap((name) => seeds.map((seed) => contentOf(name, seed, true))),
+    ].map((content) => [content.id, content]),
+  );
   const ollama = new MemoryStore("ollama:local", contents);
   const hubStore = new MemoryStore("huggingface", contents);
   const registry = new MemoryHub("ollama");
@@ -97,8 +106,13 @@ function buildWorld(things: readonly Thing[], chosen: PlanOptions, down: readonl
     if (!item.hub) ollama.tags.set(refOf(item), wanted(item));
     offerThing(item, item.hub ? hub : registry);
   }
-  state.memory = { ...emptyMemory, inventory: things.filter((item) => item.owned).map(inventoryFor), deprecations: things.flatMap(deprecationFor) } satisfies Memory;
-  for (const store of [ollama, hubStore]) if (down.includes(store.store)) store.failure = { code: "unreachable", retry: "transient", message: `${store.store} does not answer` };
+  state.memory = {
+    ...emptyMemory,
+    inventory: things.filter((item) => item.owned).map(inventoryFor),
+    deprecations: things.flatMap(deprecationFor),
+  } satisfies Memory;
+  for (const store of [ollama, hubStore])
+    if (down.includes(store.store)) store.failure = { code: "unreachable", retry: "transient", message: `${store.store} does not answer` };
   const entries = things.filter((item) => item.locked && item.declared !== "no").map((item) => lockOf(modelFor(item), refOf(item), wanted(item)));
   const desired: DesiredState = { revision: { dirty: false, digest: "d" }, models, roles: [], backends: [backendOf("local")], policies: [] };
   return { stores: [ollama, hubStore], hubs: [registry, hub], state, desired, lock: { version: 1, entries }, options: chosen, down };
@@ -116,7 +130,9 @@ function refOf(item: Thing, content = wanted(item)): string {
 }
 
 function modelFor(item: Thing): Model {
-  const source: Model["source"] = item.hub ? { kind: "huggingface", repo: `org/${item.name}`, revision: "main", include: [], exclude: [], layout: "cache" } : { kind: "ollama", model: `${item.name}:1b` };
+  const source: Model["source"] = item.hub
+    ? { kind: "huggingface", repo: `org/${item.name}`, revision: "main", include: [], exclude: [], layout: "cache" }
+    : { kind: "ollama", model: `${item.name}:1b` };
   return modelOf(item.name, source, { protect: item.protect, lifecycle: { state: item.declared === "deprecated" ? "deprecated" : "active" } });
 }
 
@@ -137,28 +153,61 @@ function offerThing(item: Thing, hub: MemoryHub): void {
   const offered = contentOf(item.name, item.upstream === "moved" ? "three" : "one", item.hub);
   const answer: Upstream =
     item.upstream === "gone"
-      ? { state: "failed", failure: { code: "not-found", retry: "terminal", message: "gone" }, missingBlobs: wanted(item).files.map((file) => file.sha256) }
+      ? {
+          state: "failed",
+          failure: { code: "not-found", retry: "terminal", message: "gone" },
+          missingBlobs: wanted(item).files.map((file) => file.sha256),
+        }
       : item.upstream === "down"
         ? { state: "failed", failure: { code: "unreachable", retry: "transient", message: "no answer" } }
         : upstreamOf(kind, offered);
   for (const key of [tag, declared]) hub.answers.set(key, answer);
   if (!item.hub || item.upstream === "gone" || item.upstream === "down") return;
-  for (const seed of seeds) hub.answers.set(`org/${item.name}@${contentOf(item.name, seed, true).id}`, upstreamOf(kind, contentOf(item.name, seed, true)));
+  for (const seed of seeds)
+    hub.answers.set(`org/${item.name}@${contentOf(item.name, seed, true).id}`, upstreamOf(kind, contentOf(item.name, seed, true)));
 }
 
 function inventoryFor(item: Thing): InventoryItem {
   const content = item.held === "no" ? wanted(item) : held(item);
   const store: StoreId = item.hub ? "huggingface" : "ollama:local";
-  return { name: item.name, store, ref: refOf(item, content), contentId: content.id, origin: "pulled", since: now, sizeBytes: 1, protect: item.protect, ...(item.hub ? { revision: "main" } : {}) };
+  return {
+    name: item.name,
+    store,
+    ref: refOf(item, content),
+    contentId: content.id,
+    origin: "pulled",
+    since: now,
+    sizeBytes: 1,
+    protect: item.protect,
+    ...(item.hub ? { revision: "main" } : {}),
+  };
 }
 
 function deprecationFor(item: Thing): readonly Deprecation[] {
   if (item.deprecatedDays === undefined || item.held === "no") return [];
   const since = new Date(Date.parse(now) - item.deprecatedDays * day).toISOString();
-  return [{ name: item.name, store: item.hub ? "huggingface" : "ollama:local", ref: refOf(item, held(item)), since, reason: "not-in-manifests", confirmations: item.confirmations }];
+  return [
+    {
+      name: item.name,
+      store: item.hub ? "huggingface" : "ollama:local",
+      ref: refOf(item, held(item)),
+      since,
+      reason: "not-in-manifests",
+      confirmations: item.confirmations,
+    },
+  ];
 }
 
 /** The planner's input without upstream answers. */
 export function inputOf(machine: World, memory: Memory, observed: PlanInput["observed"]): Omit<PlanInput, "upstream"> {
-  return { desired: machine.desired, lock: machine.lock, observed, memory, options: machine.options, now, toolVersion: "test", nameFor: (holding) => `found ${holding.ref}` };
+  return {
+    desired: machine.desired,
+    lock: machine.lock,
+    observed,
+    memory,
+    options: machine.options,
+    now,
+    toolVersion: "test",
+    nameFor: (holding) => `found ${holding.ref}`,
+  };
 }

@@ -24,22 +24,41 @@ export function ollamaContent(seed: string): Content {
 }
 
 export function hubContent(seed: string): Content {
-  const files = ["config.json", "model.safetensors"].map((path) => ({ path, size: 100 + path.length + seed.length, sha256: sha256(`${path} ${seed}`) }));
+  const files = ["config.json", "model.safetensors"].map((path) => ({
+    path,
+    size: 100 + path.length + seed.length,
+    sha256: sha256(`${path} ${seed}`),
+  }));
   return { seed, id: sha256(`commit ${seed}`).slice(0, 40), manifest: "", files };
 }
 
-export function holdingOf(store: StoreId, ref: string, content: Content, options: { readonly names?: readonly string[]; readonly level?: "presence" | "stat" } = {}): Holding {
+export function holdingOf(
+  store: StoreId,
+  ref: string,
+  content: Content,
+  options: { readonly names?: readonly string[]; readonly level?: "presence" | "stat" } = {},
+): Holding {
   const repo = ref.split("@")[0] ?? ref;
-  const artifacts = content.files.map(
-    (file): ObservedArtifact => ({
-      path: file.path,
-      size: file.size,
-      declaredSha256: file.sha256,
-      blob: store === "huggingface" ? `${repo}:${file.sha256}` : file.path,
-      found: options.level === "presence" ? { state: "present", level: "presence" } : { state: "present", level: "stat", sha256: file.sha256, verifiedAt: "2026-01-01T00:00:00.000Z" },
-    }),
-  );
-  return { store, ref, names: options.names ?? [], contentId: content.id, ...(content.manifest === "" ? {} : { manifest: content.manifest }), artifacts, facts: { capabilities: {} }, location: `/store/${ref}` };
+  const artifacts = content.files.map((file): ObservedArtifact => ({
+    path: file.path,
+    size: file.size,
+    declaredSha256: file.sha256,
+    blob: store === "huggingface" ? `${repo}:${file.sha256}` : file.path,
+    found:
+      options.level === "presence"
+        ? { state: "present", level: "presence" }
+        : { state: "present", level: "stat", sha256: file.sha256, verifiedAt: "2026-01-01T00:00:00.000Z" },
+  }));
+  return {
+    store,
+    ref,
+    names: options.names ?? [],
+    contentId: content.id,
+    ...(content.manifest === "" ? {} : { manifest: content.manifest }),
+    artifacts,
+    facts: { capabilities: {} },
+    location: `/store/${ref}`,
+  };
 }
 
 export function upstreamOf(kind: "ollama" | "huggingface", content: Content): Upstream {

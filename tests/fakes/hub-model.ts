@@ -21,9 +21,15 @@ export interface HubModelFile {
 }
 
 /** Files over 1 KiB, or with the ending of weights, are kept in LFS. */
-export function hubModel(repo: string, files: Readonly<Record<string, Buffer | string>>, more: { facts?: HubModel["facts"]; refs?: HubModel["refs"] } = {}): HubModel {
+export function hubModel(
+  repo: string,
+  files: Readonly<Record<string, Buffer | string>>,
+  more: { facts?: HubModel["facts"]; refs?: HubModel["refs"] } = {},
+): HubModel {
   const described = Object.entries(files).map(([path, content]) => hubFile(path, Buffer.from(content)));
-  const commit = createHash("sha1").update(described.map((file) => `${file.path} ${file.sha256}`).join("\n")).digest("hex");
+  const commit = createHash("sha1")
+    .update(described.map((file) => `${file.path} ${file.sha256}`).join("\n"))
+    .digest("hex");
   return { repo, commit, refs: { main: commit, ...more.refs }, files: described, facts: more.facts ?? {} };
 }
 

@@ -50,7 +50,13 @@ export interface SendWatch {
 const piece = 16 * 1024;
 
 /** Sends a file or a range of it, with whatever fault is switched on for it. */
-export async function sendFile(request: IncomingMessage, response: ServerResponse, file: HubModelFile, switches: SendSwitches, watch: SendWatch): Promise<void> {
+export async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: HubModelFile,
+  switches: SendSwitches,
+  watch: SendWatch,
+): Promise<void> {
   const { path } = file;
   const bytes = switches.wrongBytes.has(path) ? flipped(file.bytes) : file.bytes;
   const range = switches.ignoreRange.has(path) ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");

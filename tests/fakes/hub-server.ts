@@ -79,7 +79,16 @@ export async function startFakeHub(models: readonly HubModel[]): Promise<FakeHub
 }
 
 class HubState {
-  readonly switches: HubSwitches = { ...sendSwitches(), refusals: [], expiredAddresses: 0, pageSize: 1000, extraEntries: [], wrongEtag: new Map(), noCommit: false, renamed: false };
+  readonly switches: HubSwitches = {
+    ...sendSwitches(),
+    refusals: [],
+    expiredAddresses: 0,
+    pageSize: 1000,
+    extraEntries: [],
+    wrongEtag: new Map(),
+    noCommit: false,
+    renamed: false,
+  };
   readonly requests: SeenRequest[] = [];
   readonly bytes = new Map<string, number>();
   readonly hangs = Promise.withResolvers<void>();
@@ -107,11 +116,16 @@ class HubState {
     const url = this.#note("hub", request, response);
     if (this.#refuse(request, response)) return;
     const api = /^\/api\/models\/([^/]+\/[^/]+|[^/]+)(?:\/(revision|tree|refs)\/?([^/]*))?$/.exec(url.pathname);
-    if (api !== null) return this.#answerApi(response, url, { repo: api[1] ?? "", what: api[2] ?? "revision", revision: decodeURIComponent(api[3] ?? "main") });
+    if (api !== null)
+      return this.#answerApi(response, url, { repo: api[1] ?? "", what: api[2] ?? "revision", revision: decodeURIComponent(api[3] ?? "main") });
     const file = /^\/(old\/)?(.+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
     if (file === null) return void response.writeHead(404).end();
     if (this.switches.renamed && file[1] === undefined) return void response.writeHead(307, { location: `/old${url.pathname}` }).end();
-    this.#answerFile(request, response, { repo: file[2] ?? "", revision: decodeURIComponent(file[3] ?? ""), path: decodeURIComponent(file[4] ?? "") });
+    this.#answerFile(request, response, {
+      repo: file[2] ?? "",
+      revision: decodeURIComponent(file[3] ?? ""),
+      path: decodeURIComponent(file[4] ?? ""),
+    });
   }
 
   answerCdn(request: IncomingMessage, response: ServerResponse): void {
@@ -120,7 +134,9 @@ class HubState {
       this.switches.expiredAddresses -= 1;
       return void response.writeHead(403).end("<Error>expired</Error>");
     }
-    const file = this.#models.flatMap((model) => model.files).find((candidate) => url.pathname === `/${candidate.sha256}` && url.searchParams.get("path") === candidate.path);
+    const file = this.#models
+      .flatMap((model) => model.files)
+      .find((candidate) => url.pathname === `/${candidate.sha256}` && url.searchParams.get("path") === candidate.path);
     if (file === undefined) return void response.writeHead(404).end();
     this.#send(request, response, file);
   }
@@ -149,7 +165,17 @@ class HubState {
     if (ask.what === "refs") return sendJson(response, { branches: [], converts: [], tags: [], pullRequests: [] });
     if (ask.what === "tree") return this.#answerTree(response, url, model);
     const siblings = model.files.map((file) => ({ rfilename: file.path, size: file.bytes.length, blobId: file.blobId }));
-    sendJson(response, { id: model.repo, modelId: model.repo, sha: model.commit, private: false, gated: false, disabled: false, tags: [], siblings, ...model.facts });
+    sendJson(response, {
+      id: model.repo,
+      modelId: model.repo,
+      sha: model.commit,
+      private: false,
+      gated: false,
+      disabled: false,
+      tags: [],
+      siblings,
+      ...model.facts,
+    });
   }
 
   #answerTree(response: ServerResponse, url: URL, model: HubModel): void {
@@ -184,7 +210,8 @@ class HubState {
 
   #find(response: ServerResponse, repo: string, revision: string): HubModel | undefined {
     const known = this.#models.filter((model) => model.repo === repo);
-    const model = known.find((candidate) => candidate.commit === revision) ?? known.find((candidate) => candidate.refs[revision] === candidate.commit);
+    const model =
+      known.find((candidate) => candidate.commit === revision) ?? known.find((candidate) => candidate.refs[revision] === candidate.commit);
     if (model !== undefined) return model;
     if (known.length === 0) response.writeHead(401, { "x-error-code": "RepoNotFound" }).end();
     else response.writeHead(404, { "x-error-code": "RevisionNotFound" }).end();

@@ -71,7 +71,9 @@ export class MemoryStore implements ModelReader, ModelWriter {
   spoil(ref: string, index: number, found: ObservedArtifact["found"]): void {
     const holding = this.holdings.get(ref);
     if (holding === undefined) return;
-    const artifacts = holding.artifacts.map((artifact, position) => (position === index % holding.artifacts.length ? { ...artifact, found } : artifact));
+    const artifacts = holding.artifacts.map((artifact, position) =>
+      position === index % holding.artifacts.length ? { ...artifact, found } : artifact,
+    );
     this.holdings.set(ref, { ...holding, artifacts });
   }
 
@@ -93,7 +95,13 @@ export class MemoryHub implements ArtifactHub {
   async resolve(query: UpstreamQuery): Promise<Upstream> {
     const { source } = query;
     const key = source.kind === "ollama" ? source.model : `${source.repo}@${query.commit ?? source.revision}`;
-    return this.answers.get(key) ?? { state: "failed", failure: { code: "not-found", retry: "terminal", message: `${key} is not there` }, missingBlobs: query.blobs ?? [] };
+    return (
+      this.answers.get(key) ?? {
+        state: "failed",
+        failure: { code: "not-found", retry: "terminal", message: `${key} is not there` },
+        missingBlobs: query.blobs ?? [],
+      }
+    );
   }
 }
 

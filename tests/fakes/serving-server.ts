@@ -3,7 +3,17 @@ import { once } from "node:events";
 
 /** How the server behaves; may be changed while it runs. */
 export type ServingMode =
-  "ready" | "loading" | "unhealthy" | "hang" | "hang-midway" | "wrong-json" | "html" | "endless" | "redirect" | "error" | "needs-key";
+  | "ready"
+  | "loading"
+  | "unhealthy"
+  | "hang"
+  | "hang-midway"
+  | "wrong-json"
+  | "html"
+  | "endless"
+  | "redirect"
+  | "error"
+  | "needs-key";
 
 export interface ServingServerOptions {
   readonly id?: string;

@@ -55,7 +55,8 @@ async function py(args: readonly string[], env: Readonly<Record<string, string>>
   }
 }
 
-const hf = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Output> => py(["-c", "from huggingface_hub.cli.hf import main; main()", ...args], env);
+const hf = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Output> =>
+  py(["-c", "from huggingface_hub.cli.hf import main; main()", ...args], env);
 
 function snapshotDownload(call: string, env: Readonly<Record<string, string>> = {}): Promise<Output> {
   return py(["-c", `from huggingface_hub import snapshot_download; print(snapshot_download(${call}))`], env);

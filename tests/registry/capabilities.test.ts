@@ -1,8 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalCapability } from "../../src/domain/capability-name.ts";
-import { capabilityFromOllama, hasCapability, mergeCapabilities, missingCapabilities, normalizeCapabilities } from "../../src/registry/capabilities.ts";
-import { capabilitiesOf, defaultCapabilities, familyOf, knownModelClaims, knownModels, lookupKnownModel, nameClaims, registerKnownModel, type KnownModel } from "../../src/registry/known-models.ts";
+import {
+  capabilityFromOllama,
+  hasCapability,
+  mergeCapabilities,
+  missingCapabilities,
+  normalizeCapabilities,
+} from "../../src/registry/capabilities.ts";
+import {
+  capabilitiesOf,
+  defaultCapabilities,
+  familyOf,
+  knownModelClaims,
+  knownModels,
+  lookupKnownModel,
+  nameClaims,
+  registerKnownModel,
+  type KnownModel,
+} from "../../src/registry/known-models.ts";
 import { knownModelsForRole, matchesRole, recommend, type Candidate } from "../../src/registry/model-roles.ts";
 
 describe("capability names", () => {
@@ -60,15 +76,21 @@ describe("merging claims", () => {
       const merged = mergeCapabilities([...weaker, { name: "visual", value: true, from }], {});
       expect(merged).toMatchObject({ values: { vision: true }, provenance: { vision: from } });
     }
-    expect(mergeCapabilities([{ name: "vision", value: true, from: "probe" }], { vision: false })).toMatchObject({ values: { vision: false }, provenance: { vision: "manifest" } });
+    expect(mergeCapabilities([{ name: "vision", value: true, from: "probe" }], { vision: false })).toMatchObject({
+      values: { vision: false },
+      provenance: { vision: "manifest" },
+    });
   });
 
   it("does not depend on the order of claims", () => {
     const claim = fc.record({ name: fc.constantFrom("vision", "vl", "tools"), value: fc.boolean(), from: fc.constantFrom("probe", "show", "name") });
     fc.assert(
-      fc.property(fc.array(claim, { maxLength: 8 }).chain((claims) => fc.tuple(fc.constant(claims), fc.shuffledSubarray(claims, { minLength: claims.length }))), ([claims, shuffled]) => {
-        expect(JSON.stringify(mergeCapabilities(shuffled, {}))).toBe(JSON.stringify(mergeCapabilities(claims, {})));
-      }),
+      fc.property(
+        fc.array(claim, { maxLength: 8 }).chain((claims) => fc.tuple(fc.constant(claims), fc.shuffledSubarray(claims, { minLength: claims.length }))),
+        ([claims, shuffled]) => {
+          expect(JSON.stringify(mergeCapabilities(shuffled, {}))).toBe(JSON.stringify(mergeCapabilities(claims, {})));
+        },
+      ),
     );
   });
 
@@ -106,7 +128,13 @@ describe("known models", () => {
   it("S2.21 S2.22 S2.23 S2.24 S2.25 S2.26 S2.27 S2.28 S2.29 S2.30 S2.31 S2.15 S2.16 S2.17 S2.18 S2.19 S2.79 are those of the table", () => {
     const rows = table.map(({ name, displayName, family, contextSize, traits, temperature }) => {
       const [toolCalling, vision, codingOptimized] = ["tools", "vision", "coding"].map((trait) => traits.includes(trait));
-      return { name, displayName, family, capabilities: { contextSize, toolCalling, vision, jsonMode: true, codingOptimized, embedding: false }, defaultTemperature: temperature };
+      return {
+        name,
+        displayName,
+        family,
+        capabilities: { contextSize, toolCalling, vision, jsonMode: true, codingOptimized, embedding: false },
+        defaultTemperature: temperature,
+      };
     });
     expect(table.map(({ name }) => lookupKnownModel(knownModels, name))).toEqual(rows);
   });
@@ -116,7 +144,13 @@ describe("known models", () => {
   });
 
   it("S2.33 S3.1 is data: a model can be added or replaced without touching the built-in table", () => {
-    const mine: KnownModel = { name: "phi3", displayName: "Mine", family: "Phi", capabilities: { ...defaultCapabilities, vision: true }, defaultTemperature: 0 };
+    const mine: KnownModel = {
+      name: "phi3",
+      displayName: "Mine",
+      family: "Phi",
+      capabilities: { ...defaultCapabilities, vision: true },
+      defaultTemperature: 0,
+    };
     const changed = registerKnownModel(registerKnownModel(knownModels, mine), { ...mine, name: "new" });
     expect(changed).toHaveLength(11);
     expect(capabilitiesOf(changed, "phi3:mini").vision).toBe(true);
@@ -133,7 +167,14 @@ describe("known models", () => {
   });
 
   it("S2.9 S2.10 S2.11 S2.12 S2.13 S2.14 S2.37 gives unknown models the defaults", () => {
-    expect(capabilitiesOf(knownModels, "nobody:1b")).toEqual({ contextSize: 4096, toolCalling: false, vision: false, jsonMode: true, codingOptimized: false, embedding: false });
+    expect(capabilitiesOf(knownModels, "nobody:1b")).toEqual({
+      contextSize: 4096,
+      toolCalling: false,
+      vision: false,
+      jsonMode: true,
+      codingOptimized: false,
+      embedding: false,
+    });
   });
 
   it("S2.20 gives unknown models the family Other", () => {
@@ -149,7 +190,8 @@ describe("known models", () => {
 });
 
 describe("roles and recommendation", () => {
-  const names = (role: Parameters<typeof knownModelsForRole>[1]): readonly string[] => knownModelsForRole(knownModels, role).map((known) => known.name);
+  const names = (role: Parameters<typeof knownModelsForRole>[1]): readonly string[] =>
+    knownModelsForRole(knownModels, role).map((known) => known.name);
 
   it("S2.39 S2.40 S2.41 S2.42 S2.43 S2.44 matches roles by capability", () => {
     expect(names("general")).toHaveLength(10);
@@ -161,7 +203,12 @@ describe("roles and recommendation", () => {
     expect(matchesRole({ ...defaultCapabilities, contextSize: 8193 }, "fast")).toBe(false);
   });
 
-  const candidate = (name: string, more: Partial<Candidate> = {}): Candidate => ({ name, state: "available", capabilities: defaultCapabilities, ...more });
+  const candidate = (name: string, more: Partial<Candidate> = {}): Candidate => ({
+    name,
+    state: "available",
+    capabilities: defaultCapabilities,
+    ...more,
+  });
 
   it("S2.6 S2.70 S2.82 recommends the most recently used model that is here and fits", () => {
     const old = candidate("llama3.1:8b", { lastUsed: "2026-01-01T00:00:00Z" });

@@ -12,7 +12,8 @@ function entry(name: string, more: Partial<RegistryEntry> = {}): RegistryEntry {
 
 const llava = ollamaHolding("llava:7b");
 const observed = observedOf(seen("ollama:local", [llava]));
-const codes = (entries: readonly RegistryEntry[], where = observed): readonly string[] => compareRegistry({ entries, observed: where }).map((finding) => finding.code);
+const codes = (entries: readonly RegistryEntry[], where = observed): readonly string[] =>
+  compareRegistry({ entries, observed: where }).map((finding) => finding.code);
 
 describe("comparing a registry with the stores", () => {
   it("has nothing to say about what was just projected", () => {
@@ -29,9 +30,16 @@ describe("comparing a registry with the stores", () => {
   });
 
   it("S0.18 S0.19 S0.20 names duplicates with the strategy behind each name", () => {
-    const twins = [entry("llava-7b-ollama-gguf", { served_model_id: "llava:7b" }), entry("llava_7b_(Q4_0)", { served_model_id: "LLaVA:7b", quantization: "q4_0" })];
+    const twins = [
+      entry("llava-7b-ollama-gguf", { served_model_id: "llava:7b" }),
+      entry("llava_7b_(Q4_0)", { served_model_id: "LLaVA:7b", quantization: "q4_0" }),
+    ];
     expect(compareRegistry({ entries: twins, observed })).toMatchObject([
-      { code: "registry.duplicate-model", message: expect.stringContaining("llava-7b-ollama-gguf (strategy A without quantization), llava_7b_(Q4_0) (simplified name)"), remedy: expect.stringContaining("reset-discovered") },
+      {
+        code: "registry.duplicate-model",
+        message: expect.stringContaining("llava-7b-ollama-gguf (strategy A without quantization), llava_7b_(Q4_0) (simplified name)"),
+        remedy: expect.stringContaining("reset-discovered"),
+      },
     ]);
   });
 
@@ -43,16 +51,24 @@ describe("comparing a registry with the stores", () => {
   });
 
   it("S0.25 explains why a model that is there is not listed", () => {
-    expect(compareRegistry({ entries: [], observed })).toMatchObject([{ code: "registry.not-listed", message: expect.stringContaining("not imported yet"), remedy: "holdfast import" }]);
+    expect(compareRegistry({ entries: [], observed })).toMatchObject([
+      { code: "registry.not-listed", message: expect.stringContaining("not imported yet"), remedy: "holdfast import" },
+    ]);
     expect(compareRegistry({ entries: [entry("llava", { served_model_id: "llava:7b", deprecated: true })], observed })).toMatchObject([
       { code: "registry.hidden", message: expect.stringContaining("it is deprecated"), remedy: "holdfast list --show-deprecated" },
     ]);
-    expect(codes(entriesIn(project({ observed, memory: remembering({}), settings: { includeTesting: false } }).merged))).toEqual(["registry.not-listed"]);
+    expect(codes(entriesIn(project({ observed, memory: remembering({}), settings: { includeTesting: false } }).merged))).toEqual([
+      "registry.not-listed",
+    ]);
   });
 
   it("S0.26 names a missing download_path as the cause", () => {
     expect(compareRegistry({ entries: [entry("llava", { served_model_id: "llava:7b", download_path: null })], observed })).toMatchObject([
-      { code: "registry.no-download-path", message: expect.stringContaining("download_path is missing"), remedy: "holdfast rebuild-ollama fills it in" },
+      {
+        code: "registry.no-download-path",
+        message: expect.stringContaining("download_path is missing"),
+        remedy: "holdfast rebuild-ollama fills it in",
+      },
     ]);
   });
 
@@ -60,7 +76,11 @@ describe("comparing a registry with the stores", () => {
     const files = { "config.json": "{}", "model.safetensors": "weights" };
     const held = hubHolding("o/own", "a".repeat(40), files);
     const expected = subsetDigest(Object.entries(files).map(([path, content]) => ({ path, sha256: sha256(content) })));
-    const weak = { ...emptyEntry("own", "vllm"), download_path: held.location ?? "", version_lock: { locked: true, expected_aggregate_sha256: expected, last_verified: null } };
+    const weak = {
+      ...emptyEntry("own", "vllm"),
+      download_path: held.location ?? "",
+      version_lock: { locked: true, expected_aggregate_sha256: expected, last_verified: null },
+    };
     expect(compareRegistry({ entries: [weak], observed: observedOf(seen("huggingface", [held])) })).toMatchObject([
       { code: "registry.weak-lock", message: expect.stringContaining("not the weights"), remedy: "holdfast lock own --set-expected --force" },
     ]);
@@ -75,9 +95,15 @@ describe("edits of the merged file", () => {
     expect(findSnapshotEdits({ ...layers, merged: read(merged).sparse })).toEqual([]);
     const edited = read(merged).sparse.map((each) => ({ ...each, roles: ["caption"] }));
     expect(findSnapshotEdits({ ...layers, merged: edited })).toMatchObject([
-      { code: "registry.snapshot-edited", message: expect.stringContaining("(roles)"), remedy: expect.stringContaining('{"name":"llava-7b-ollama-gguf","roles":["caption"]}') },
+      {
+        code: "registry.snapshot-edited",
+        message: expect.stringContaining("(roles)"),
+        remedy: expect.stringContaining('{"name":"llava-7b-ollama-gguf","roles":["caption"]}'),
+      },
     ]);
     expect(findSnapshotEdits({ ...layers, merged: [] })).toMatchObject([{ message: expect.stringContaining("was removed") }]);
-    expect(findSnapshotEdits({ ...layers, merged: [...read(merged).sparse, { name: "new", backend: "vllm" }] })).toMatchObject([{ message: expect.stringContaining("new was added") }]);
+    expect(findSnapshotEdits({ ...layers, merged: [...read(merged).sparse, { name: "new", backend: "vllm" }] })).toMatchObject([
+      { message: expect.stringContaining("new was added") },
+    ]);
   });
 });

@@ -10,22 +10,31 @@ describe("the text of registry files", () => {
     expect(registryKeys).toEqual(
       `name display_name backend backend_config capabilities generation_defaults artifacts chat_template version_lock performance probes profiles_placeholder
        metadata served_model_id model_aliases roles license source deprecated family source_provider quantization backend_alternatives role_priority
-       download_format download_location download_path download_size_bytes download_files download_directory_checksum downloaded_at last_accessed`.split(/\s+/),
+       download_format download_location download_path download_size_bytes download_files download_directory_checksum downloaded_at last_accessed`.split(
+        /\s+/,
+      ),
     );
   });
 
   it("writes keys in order however they come, unknown ones last", () => {
-    expect(Object.keys(JSON.parse(encodeEntries([{ zebra: 1, roles: [], backend: "x", name: "a", alpha: 2 }]))[0])).toEqual(["name", "backend", "roles", "zebra", "alpha"]);
+    expect(Object.keys(JSON.parse(encodeEntries([{ zebra: 1, roles: [], backend: "x", name: "a", alpha: 2 }]))[0])).toEqual([
+      "name",
+      "backend",
+      "roles",
+      "zebra",
+      "alpha",
+    ]);
   });
 
   it("S1.75 writes as Python's json does: two spaces, escaped non-ASCII, empty brackets, final newline", () => {
-    expect(encodeJsonText([{ a: "é\u007f😀\u2028\"\\\n", b: [], c: {}, d: [1, "x"] }])).toBe(
+    expect(encodeJsonText([{ a: 'é\u007f😀\u2028"\\\n', b: [], c: {}, d: [1, "x"] }])).toBe(
       '[\n  {\n    "a": "\\u00e9\\u007f\\ud83d\\ude00\\u2028\\"\\\\\\n",\n    "b": [],\n    "c": {},\n    "d": [\n      1,\n      "x"\n    ]\n  }\n]\n',
     );
   });
 
   it("keeps the text of numbers that JavaScript would print otherwise", () => {
-    const text = '[\n  {\n    "a": 9.0,\n    "b": 1000000.0,\n    "c": 1e-07,\n    "d": 12345678901234567890,\n    "e": 0.5,\n    "f": -0.0,\n    "g": 7\n  }\n]\n';
+    const text =
+      '[\n  {\n    "a": 9.0,\n    "b": 1000000.0,\n    "c": 1e-07,\n    "d": 12345678901234567890,\n    "e": 0.5,\n    "f": -0.0,\n    "g": 7\n  }\n]\n';
     const value = parseJsonText(text);
     expect(encodeJsonText(value)).toBe(text);
     const first = Array.isArray(value) ? value[0] : undefined;
@@ -35,7 +44,9 @@ describe("the text of registry files", () => {
 
   it("keeps the text of every number there is", () => {
     const digits = fc.stringMatching(/^(?:0|[1-9]\d{0,20})$/);
-    const token = fc.tuple(fc.constantFrom("", "-"), digits, fc.stringMatching(/^(?:\.\d{1,20})?$/), fc.stringMatching(/^(?:[eE][+-]?\d{1,2})?$/)).map((parts) => parts.join(""));
+    const token = fc
+      .tuple(fc.constantFrom("", "-"), digits, fc.stringMatching(/^(?:\.\d{1,20})?$/), fc.stringMatching(/^(?:[eE][+-]?\d{1,2})?$/))
+      .map((parts) => parts.join(""));
     fc.assert(
       fc.property(token, (number) => {
         for (const text of [`[\n  ${number}\n]\n`, `{\n  "a": ${number}\n}\n`, `${number}\n`]) expect(encodeJsonText(parseJsonText(text))).toBe(text);
@@ -50,7 +61,12 @@ describe("the text of registry files", () => {
       backend_config: { port: 9000, model_path: "x", extra_args: ["--a"], host: "h", base_url: "http://h/v1", launch: { odd: true } },
       metadata: { architecture: { params_billion: JSON.rawJSON("9.0"), note: "ü" }, registry_layer: "curated", list: [1, null, { a: [] }] },
       profiles_placeholder: { later: [JSON.rawJSON("1.0")] },
-      performance: { rolling_samples: 3, ttft_ms_avg: JSON.rawJSON("120.0"), throughput_toks_per_s_avg: 33.25, last_sample: { ttft_ms: JSON.rawJSON("120.0"), tokens_generated: 64, duration_ms: 2000.5 } },
+      performance: {
+        rolling_samples: 3,
+        ttft_ms_avg: JSON.rawJSON("120.0"),
+        throughput_toks_per_s_avg: 33.25,
+        last_sample: { ttft_ms: JSON.rawJSON("120.0"), tokens_generated: 64, duration_ms: 2000.5 },
+      },
       role_priority: { caption: 90 },
       vram_estimate_mb: 12000,
     };

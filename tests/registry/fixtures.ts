@@ -69,9 +69,20 @@ export function ollamaHolding(ref: string, more: Partial<Holding> = {}, store: S
 }
 
 export function hubHolding(repo: string, commit: string, files: Readonly<Record<string, string>>, more: Partial<Holding> = {}): Holding {
-  const artifacts = Object.entries(files).map(([path, content]) => artifact(path, content, { found: { state: "present", level: "stat", sha256: sha256(content), verifiedAt: at } }));
+  const artifacts = Object.entries(files).map(([path, content]) =>
+    artifact(path, content, { found: { state: "present", level: "stat", sha256: sha256(content), verifiedAt: at } }),
+  );
   const location = `/models/hub/models--${repo.replace("/", "--")}/snapshots/${commit}`;
-  return { store: "huggingface", ref: `${repo}@${commit}`, names: ["main"], contentId: commit, artifacts, facts: { format: "safetensors", capabilities: {} }, location, ...more };
+  return {
+    store: "huggingface",
+    ref: `${repo}@${commit}`,
+    names: ["main"],
+    contentId: commit,
+    artifacts,
+    facts: { format: "safetensors", capabilities: {} },
+    location,
+    ...more,
+  };
 }
 
 export function seen(store: StoreId, holdings: readonly Holding[], more: { complete?: boolean } = {}): Observation {
@@ -102,7 +113,13 @@ export function lockOf(name: string, holding: Holding): LockEntry {
 
 /** Projects; what is not given is empty, and holdings nobody named get Strategy A names. */
 export function project(input: Partial<ProjectionInput>): Projection {
-  return projectRegistry({ desired: desiredOf(), observed: observedOf(), memory: emptyMemory, settings: { includeTesting: false, naming: "a2" }, ...input });
+  return projectRegistry({
+    desired: desiredOf(),
+    observed: observedOf(),
+    memory: emptyMemory,
+    settings: { includeTesting: false, naming: "a2" },
+    ...input,
+  });
 }
 
 /** Projects again on top of what was written before. */
@@ -120,6 +137,11 @@ export function entriesIn(text: string): readonly RegistryEntry[] {
 
 export function entryIn(text: string, name: string): RegistryEntry {
   const found = entriesIn(text).find((entry) => entry.name === name);
-  if (found === undefined) throw new Error(`no entry ${name} among ${entriesIn(text).map((entry) => entry.name).join(", ")}`);
+  if (found === undefined)
+    throw new Error(
+      `no entry ${name} among ${entriesIn(text)
+        .map((entry) => entry.name)
+        .join(", ")}`,
+    );
   return found;
 }

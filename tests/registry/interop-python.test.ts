@@ -62,27 +62,43 @@ print(len(layers["merged"]))
 `;
 
 describe.skipIf(!python)("the registry files, read by Python", () => {
-  const observed = observedOf(seen("ollama:local", [ollamaHolding("llava:7b"), ollamaHolding("é/ü:1"), ollamaHolding("model:q4_0")]), seen("huggingface", [hubHolding("o/r", "a".repeat(40), { "m.safetensors": "w" })]));
+  const observed = observedOf(
+    seen("ollama:local", [ollamaHolding("llava:7b"), ollamaHolding("é/ü:1"), ollamaHolding("model:q4_0")]),
+    seen("huggingface", [hubHolding("o/r", "a".repeat(40), { "m.safetensors": "w" })]),
+  );
   const desired = desiredOf(
     [
-      model("llava", "llava:7b", { displayName: "LLaVA – 7B 😀", roles: [{ role: "caption", priority: 5 }], capabilities: { vision: true }, generationDefaults: { temperature: 0.7 } }),
+      model("llava", "llava:7b", {
+        displayName: "LLaVA – 7B 😀",
+        roles: [{ role: "caption", priority: 5 }],
+        capabilities: { vision: true },
+        generationDefaults: { temperature: 0.7 },
+      }),
       model("missing", "absent:1"),
       model("api", { kind: "remote" }, { backend: "cloud" }),
       model("r", { kind: "huggingface", repo: "o/r", revision: "main", include: [], exclude: [], layout: "cache" }),
     ],
     [backend("local"), backend("cloud", { type: "openai", url: "https://api.example.com" })],
   );
-  const foreign = JSON.stringify([{ name: "mine", backend: "ollama", served_model_id: "model:q4_0", license: null, metadata: { x: 1 } }, { name: "alone", backend: "vllm" }]);
+  const foreign = JSON.stringify([
+    { name: "mine", backend: "ollama", served_model_id: "model:q4_0", license: null, metadata: { x: 1 } },
+    { name: "alone", backend: "vllm" },
+  ]);
 
   it.each([
     ["our own curated layer", undefined],
     ["a curated layer written by hand", foreign],
   ])("S1.27 S1.75 S3.41 load with every type that the reader demands and merge to the same bytes, with %s", (_what, curated) => {
-    const files = project({ observed, desired: curated === undefined ? desired : desiredOf([]), ...(curated === undefined ? {} : { curated: read(curated, "curated") }) });
+    const files = project({
+      observed,
+      desired: curated === undefined ? desired : desiredOf([]),
+      ...(curated === undefined ? {} : { curated: read(curated, "curated") }),
+    });
     const folder = mkdtempSync(join(tmpdir(), "holdfast-interop-"));
     try {
       const layer = files.curated ?? `${JSON.stringify(JSON.parse(curated ?? "[]"), null, 2)}\n`;
-      for (const [name, text] of Object.entries({ curated: layer, discovered: files.discovered, merged: files.merged })) writeFileSync(join(folder, `${name}.json`), text);
+      for (const [name, text] of Object.entries({ curated: layer, discovered: files.discovered, merged: files.merged }))
+        writeFileSync(join(folder, `${name}.json`), text);
       const { status, stdout, stderr } = spawnSync("python3", ["-c", reader, folder], { encoding: "utf8", timeout: 30_000 });
       expect([status, stderr]).toEqual([0, ""]);
       expect(Number(stdout)).toBeGreaterThan(3);

@@ -15,7 +15,13 @@ const golden: readonly (readonly [ref: string, family: string, quant: string | u
   ["mistral:latest", "mistral-latest", undefined, "mistral-latest-ollama-gguf", "mistral-latest"],
   ["llama3.1:8b-instruct-q4_K_M", "llama3.1-8b-instruct-q4-k-m", undefined, "llama3.1-8b-instruct-q4-k-m-ollama-gguf", "llama3.1-8b-instruct"],
   ["testmodel:Q4_K", "testmodel", "q4_k", "testmodel-ollama-gguf-q4_k", "testmodel_(Q4_K)"],
-  ["hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M", "llama-3.2-1b-instruct", "q4_k_m", "llama-3.2-1b-instruct-ollama-gguf-q4_k_m", "llama-3.2-1b-instruct_(Q4_K_M)"],
+  [
+    "hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M",
+    "llama-3.2-1b-instruct",
+    "q4_k_m",
+    "llama-3.2-1b-instruct-ollama-gguf-q4_k_m",
+    "llama-3.2-1b-instruct_(Q4_K_M)",
+  ],
   [
     "hf.co/huihui-ai/Huihui-gpt-oss-20b-mxfp4-abliterated-v2:latest",
     "huihui-gpt-oss-20b-abliterated-v2-latest",
@@ -81,7 +87,9 @@ describe("assigned names", () => {
 
   it("S0.11 S0.12 gives any set of references different names, none of them a placeholder", () => {
     const part = fc.constantFrom("model", "a", "b", "model-ollama-gguf", "q4_0", "7b", "gguf", "X");
-    const ref = fc.tuple(fc.constantFrom("registry.ollama.ai", "localhost:5000"), part, part, part).map(([host, ns, name, tag]) => `${host}/${ns}/${name}:${tag}`);
+    const ref = fc
+      .tuple(fc.constantFrom("registry.ollama.ai", "localhost:5000"), part, part, part)
+      .map(([host, ns, name, tag]) => `${host}/${ns}/${name}:${tag}`);
     fc.assert(
       fc.property(fc.uniqueArray(ref, { maxLength: 30 }), fc.constantFrom("a1", "a2", "simple"), (refs, naming) => {
         const taken = new Set<string>();
@@ -140,8 +148,14 @@ describe("placeholders and eras", () => {
   });
 
   it("S0.17 knows the names that every earlier strategy gave to a model", () => {
-    const now = entry("qwen", { served_model_id: "qwen3:8b", quantization: "q4_k_m", metadata: { ollama_family: "qwen3", ollama_parameter_size: "8.2B" } });
-    expect(earlierNames(now)).toEqual(expect.arrayContaining(["qwen3-8b-ollama-gguf", "qwen3-8b-ollama-gguf-q4_k_m", "qwen3_8b", "qwen3_8b_(Q4_K_M)", "qwen3_8.2b_(Q4_K_M)"]));
+    const now = entry("qwen", {
+      served_model_id: "qwen3:8b",
+      quantization: "q4_k_m",
+      metadata: { ollama_family: "qwen3", ollama_parameter_size: "8.2B" },
+    });
+    expect(earlierNames(now)).toEqual(
+      expect.arrayContaining(["qwen3-8b-ollama-gguf", "qwen3-8b-ollama-gguf-q4_k_m", "qwen3_8b", "qwen3_8b_(Q4_K_M)", "qwen3_8.2b_(Q4_K_M)"]),
+    );
     expect(earlierNames(entry("x", { served_model_id: "hf.co/a/B-GGUF:Q6_K" }))).toContain("hf.co-a-b-gguf-ollama");
     expect(earlierNames(entry("x", { served_model_id: "model:q4_0" })).some((name) => name.startsWith("model-ollama-gguf"))).toBe(false);
   });

@@ -5,7 +5,25 @@ import { curatedInput } from "../../src/registry/curated-input.ts";
 import { emptyEntry, encodeEntries, registryKeys } from "../../src/registry/entry.ts";
 import { mergeLayers } from "../../src/registry/layers.ts";
 import { findEntry } from "../../src/registry/query.ts";
-import { artifact, at, backend, desiredOf, entriesIn, entryIn, hubHolding, lockOf, model, observedOf, ollamaHolding, project, projectAgain, read, remembering, seen, unseen } from "./fixtures.ts";
+import {
+  artifact,
+  at,
+  backend,
+  desiredOf,
+  entriesIn,
+  entryIn,
+  hubHolding,
+  lockOf,
+  model,
+  observedOf,
+  ollamaHolding,
+  project,
+  projectAgain,
+  read,
+  remembering,
+  seen,
+  unseen,
+} from "./fixtures.ts";
 
 const llava = ollamaHolding("llava:7b", {
   location: "/store/manifests/registry.ollama.ai/library/llava/7b",
@@ -51,21 +69,34 @@ describe("entries of models that stores hold", () => {
       quantization: "q4_0",
       license: "apache-2.0",
       source_provider: "ollama",
-      metadata: { ollama_family: "llama", ollama_context_length: 32768, ollama_capabilities: ["completion", "vision"], reconciler: { digest: llava.contentId, uid: "ollama:local/registry.ollama.ai/library/llava:7b", naming: "a1", state: "present" } },
+      metadata: {
+        ollama_family: "llama",
+        ollama_context_length: 32768,
+        ollama_capabilities: ["completion", "vision"],
+        reconciler: { digest: llava.contentId, uid: "ollama:local/registry.ollama.ai/library/llava:7b", naming: "a1", state: "present" },
+      },
     });
   });
 
   it("S0.9 says ollama:/<tag> with one slash where the manifest file cannot be read", () => {
     const remote = ollamaHolding("Me/LLaVA:7B-Q4");
     const [entry] = entriesIn(project({ observed: observedOf(seen("ollama:local", [remote])) }).merged);
-    expect(entry).toMatchObject({ download_path: "ollama:/Me/LLaVA:7B-Q4", served_model_id: "Me/LLaVA:7B-Q4", backend_config: { model_path: "ollama:/Me/LLaVA:7B-Q4" } });
+    expect(entry).toMatchObject({
+      download_path: "ollama:/Me/LLaVA:7B-Q4",
+      served_model_id: "Me/LLaVA:7B-Q4",
+      backend_config: { model_path: "ollama:/Me/LLaVA:7B-Q4" },
+    });
   });
 
   it("S1.21 S3.24 S3.42 S3.68 lists blobs as files and aggregates them by the one formula", () => {
     const { artifacts, metadata, download_size_bytes } = entryIn(project(everything).merged, "llava-7b-ollama-gguf");
-    const files = llava.artifacts.map(({ declaredSha256 }) => ({ path: `blobs/sha256-${declaredSha256}`, sha256: declaredSha256 ?? "" })).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+    const files = llava.artifacts
+      .map(({ declaredSha256 }) => ({ path: `blobs/sha256-${declaredSha256}`, sha256: declaredSha256 ?? "" }))
+      .toSorted((a, b) => (a.path < b.path ? -1 : 1));
     expect(artifacts).toEqual({ aggregate_sha256: aggregateSha256(files), files });
-    expect(metadata["reconciler"]).toMatchObject({ integrity: { coverage: "all", level: "presence", verifiedAt: null, files: 2, bytes: download_size_bytes } });
+    expect(metadata["reconciler"]).toMatchObject({
+      integrity: { coverage: "all", level: "presence", verifiedAt: null, files: 2, bytes: download_size_bytes },
+    });
   });
 
   it("S1.82 S3.20 S3.37 S3.47 S3.56 S3.69 describes a Hub snapshot with relative paths, sizes and hashes of all files", () => {
@@ -94,8 +125,14 @@ describe("entries of models that stores hold", () => {
   });
 
   it("states no aggregate when a file is missing, wrong or not hashed", () => {
-    const broken = (more: Partial<Holding["artifacts"][number]>): Holding => ({ ...qwen, artifacts: [artifact("config.json", "{}"), artifact("model.safetensors", "weights", more)] });
-    const states = [broken({ found: { state: "missing" } }), broken({ found: { state: "present", level: "full", sha256: sha256("other"), verifiedAt: at } })].map((holding) => {
+    const broken = (more: Partial<Holding["artifacts"][number]>): Holding => ({
+      ...qwen,
+      artifacts: [artifact("config.json", "{}"), artifact("model.safetensors", "weights", more)],
+    });
+    const states = [
+      broken({ found: { state: "missing" } }),
+      broken({ found: { state: "present", level: "full", sha256: sha256("other"), verifiedAt: at } }),
+    ].map((holding) => {
       const [entry] = entriesIn(project({ observed: observedOf(seen("huggingface", [holding])) }).merged);
       return [entry?.artifacts.aggregate_sha256 === "", entry?.metadata["reconciler"]];
     });
@@ -106,20 +143,31 @@ describe("entries of models that stores hold", () => {
   });
 
   it("S2.3 takes capabilities from what Ollama says rather than from the name, and notes where each comes from", () => {
-    const liar = ollamaHolding("llava-vision:7b", { facts: { capabilities: { text: { value: true, from: "show" }, vision: { value: false, from: "show" }, thinking: { value: true, from: "show" } } } });
+    const liar = ollamaHolding("llava-vision:7b", {
+      facts: {
+        capabilities: { text: { value: true, from: "show" }, vision: { value: false, from: "show" }, thinking: { value: true, from: "show" } },
+      },
+    });
     const [entry] = entriesIn(project({ observed: observedOf(seen("ollama:local", [liar])) }).merged);
     expect(entry?.capabilities).toMatchObject({ text: true, vision: false, thinking: true, reasoning: true, tools: false });
     expect(entry?.metadata["reconciler"]).toMatchObject({ provenance: { vision: "show", thinking: "show" } });
   });
 
   it("does not write a licence text into the field for a label", () => {
-    const [entry] = entriesIn(project({ observed: observedOf(seen("ollama:local", [ollamaHolding("a:1", { facts: { license: "Apache License\nVersion 2.0", capabilities: {} } })])) }).merged);
+    const [entry] = entriesIn(
+      project({
+        observed: observedOf(seen("ollama:local", [ollamaHolding("a:1", { facts: { license: "Apache License\nVersion 2.0", capabilities: {} } })])),
+      }).merged,
+    );
     expect(entry?.license).toBeNull();
   });
 
   it("S0.12 S0.15 gives two models of one Strategy A name an entry each and says so", () => {
     const { merged, findings } = project({ observed: observedOf(seen("ollama:local", [ollamaHolding("c/b:x"), ollamaHolding("a/b:x")])) });
-    expect(entriesIn(merged).map((entry) => [entry.name, entry.served_model_id])).toEqual([["b-x-ollama-gguf", "a/b:x"], ["c-b-x-ollama-gguf", "c/b:x"]]);
+    expect(entriesIn(merged).map((entry) => [entry.name, entry.served_model_id])).toEqual([
+      ["b-x-ollama-gguf", "a/b:x"],
+      ["c-b-x-ollama-gguf", "c/b:x"],
+    ]);
     expect(findings).toMatchObject([{ code: "registry.name-collision", message: expect.stringContaining("c/b:x is listed as c-b-x-ollama-gguf") }]);
   });
 
@@ -131,7 +179,10 @@ describe("entries of models that stores hold", () => {
 
   it("tells the same tag on two Ollama servers apart, in name and in download path", () => {
     const desired = desiredOf([], [backend("local"), backend("gpu", { url: "http://gpu.lan:11434" })]);
-    const { merged } = project({ desired, observed: observedOf(seen("ollama:gpu", [ollamaHolding("a:1", {}, "ollama:gpu")]), seen("ollama:local", [ollamaHolding("a:1")])) });
+    const { merged } = project({
+      desired,
+      observed: observedOf(seen("ollama:gpu", [ollamaHolding("a:1", {}, "ollama:gpu")]), seen("ollama:local", [ollamaHolding("a:1")])),
+    });
     expect(entriesIn(merged).map((entry) => [entry.name, entry.backend_config.host, entry.download_path])).toEqual([
       ["a-1-ollama-gguf", "gpu.lan", "ollama:/a:1"],
       ["library-a-1-ollama-gguf", undefined, "ollama:/local/a:1"],
@@ -146,7 +197,10 @@ describe("entries of models that stores hold", () => {
   });
 
   it("S1.65 leaves out folders and snapshots that look like test models unless they are wanted; Ollama models are imported whatever their name", () => {
-    const observed = observedOf(seen("ollama:local", [ollamaHolding("testmodel:Q4_K")]), seen("huggingface", [hubHolding("me/demo-model-x", "b".repeat(40), { "m.safetensors": "x" })]));
+    const observed = observedOf(
+      seen("ollama:local", [ollamaHolding("testmodel:Q4_K")]),
+      seen("huggingface", [hubHolding("me/demo-model-x", "b".repeat(40), { "m.safetensors": "x" })]),
+    );
     const hidden = project({ observed });
     expect(entriesIn(hidden.merged).map((entry) => entry.name)).toEqual(["testmodel-ollama-gguf-q4_k"]);
     expect(hidden.findings.map((finding) => finding.code)).toEqual(["registry.testing-skipped"]);
@@ -161,18 +215,25 @@ describe("entries of models that stores hold", () => {
 
 describe("declared models", () => {
   const vllm = backend("vllm", { type: "vllm", url: "http://127.0.0.1:24001" });
-  const declared = model("qwen", { kind: "huggingface", repo: "Qwen/Qwen3-8B", revision: "main", include: [], exclude: [], layout: "cache" }, {
-    displayName: "Qwen 3",
-    backend: "vllm",
-    servedModelId: "qwen3-8b",
-    launch: { args: ["--max-model-len", "8192"], env: {}, chatTemplate: "templates/q.jinja" },
-    roles: [{ role: "caption", priority: 90 }, { role: "my-new-role", priority: 0 }],
-    aliases: ["chat/default"],
-    capabilities: { reasoning: true, vision: true },
-    license: "apache-2.0",
-    generationDefaults: { temperature: 0.7 },
-    extra: { ticket: "ML-1" },
-  });
+  const declared = model(
+    "qwen",
+    { kind: "huggingface", repo: "Qwen/Qwen3-8B", revision: "main", include: [], exclude: [], layout: "cache" },
+    {
+      displayName: "Qwen 3",
+      backend: "vllm",
+      servedModelId: "qwen3-8b",
+      launch: { args: ["--max-model-len", "8192"], env: {}, chatTemplate: "templates/q.jinja" },
+      roles: [
+        { role: "caption", priority: 90 },
+        { role: "my-new-role", priority: 0 },
+      ],
+      aliases: ["chat/default"],
+      capabilities: { reasoning: true, vision: true },
+      license: "apache-2.0",
+      generationDefaults: { temperature: 0.7 },
+      extra: { ticket: "ML-1" },
+    },
+  );
   const desired = desiredOf([declared], [backend("local"), vllm]);
   const { curated = "", discovered, merged } = project({ ...everything, desired });
 
@@ -195,7 +256,10 @@ describe("declared models", () => {
       license: "apache-2.0",
       capabilities: { text: true, vision: true, thinking: true, reasoning: true, embedding: false },
       generation_defaults: { temperature: 0.7 },
-      metadata: { ticket: "ML-1", reconciler: { declared: true, state: "present", manifest: "manifests/qwen.yaml", provenance: { vision: "manifest" } } },
+      metadata: {
+        ticket: "ML-1",
+        reconciler: { declared: true, state: "present", manifest: "manifests/qwen.yaml", provenance: { vision: "manifest" } },
+      },
       deprecated: false,
       profiles_placeholder: null,
     });
@@ -203,8 +267,16 @@ describe("declared models", () => {
 
   it("S3.22 S3.23 S3.31 S3.32 S3.67 S1.22 shows probes, performance and the aggregate beside the manifest", () => {
     const probe = { vision_ok: true, timestamp: at, probe_version: "1", latency_ms: 12.5, notes: "x" };
-    const performance = { rolling_samples: 2, ttft_ms_avg: 100, throughput_toks_per_s_avg: 20.5, last_sample: { ttft_ms: 90, tokens_generated: 10, duration_ms: 500 } };
-    const entry = entryIn(project({ ...everything, desired, history: { visionProbes: { qwen: probe }, performance: { qwen: performance } } }).merged, "qwen");
+    const performance = {
+      rolling_samples: 2,
+      ttft_ms_avg: 100,
+      throughput_toks_per_s_avg: 20.5,
+      last_sample: { ttft_ms: 90, tokens_generated: 10, duration_ms: 500 },
+    };
+    const entry = entryIn(
+      project({ ...everything, desired, history: { visionProbes: { qwen: probe }, performance: { qwen: performance } } }).merged,
+      "qwen",
+    );
     expect(entry).toMatchObject({ probes: { vision: probe }, performance });
     expect(entry.artifacts.aggregate_sha256).toMatch(/^[0-9a-f]{64}$/);
   });
@@ -235,8 +307,14 @@ describe("declared models", () => {
   it("lists a declared model that is not there, with what is known of it and no download", () => {
     const observed = observedOf(seen("ollama:local", []), unseen("huggingface"));
     const gone = project({ observed, desired: desiredOf([declared, model("llava", "llava:7b")], [backend("local"), vllm]) });
-    expect(entryIn(gone.merged, "llava")).toMatchObject({ download_path: null, served_model_id: "llava:7b", metadata: { reconciler: { state: "missing", conditions: [{ status: "False", reason: "NotInStore" }] } } });
-    expect(entryIn(gone.merged, "qwen")).toMatchObject({ metadata: { reconciler: { state: "unknown", conditions: [{ status: "Unknown", reason: "StoreUnknown" }] } } });
+    expect(entryIn(gone.merged, "llava")).toMatchObject({
+      download_path: null,
+      served_model_id: "llava:7b",
+      metadata: { reconciler: { state: "missing", conditions: [{ status: "False", reason: "NotInStore" }] } },
+    });
+    expect(entryIn(gone.merged, "qwen")).toMatchObject({
+      metadata: { reconciler: { state: "unknown", conditions: [{ status: "Unknown", reason: "StoreUnknown" }] } },
+    });
   });
 
   it("S3.39 marks what the manifest deprecates, with the reason", () => {
@@ -271,7 +349,15 @@ describe("declared models", () => {
 
 describe("a curated file that somebody else wrote", () => {
   const text = JSON.stringify([
-    { name: "my-llava", backend: "ollama", served_model_id: "llava:7b", roles: ["caption"], backend_config: { extra_args: [] }, capabilities: { vision: true }, license: null },
+    {
+      name: "my-llava",
+      backend: "ollama",
+      served_model_id: "llava:7b",
+      roles: ["caption"],
+      backend_config: { extra_args: [] },
+      capabilities: { vision: true },
+      license: null,
+    },
     { name: "elsewhere", backend: "vllm", backend_config: { port: 24001, launch: { x: 1 } }, metadata: { note: "mine" } },
   ]);
   const curated = read(text, "curated");
@@ -280,7 +366,12 @@ describe("a curated file that somebody else wrote", () => {
     const result = project({ ...everything, curated });
     expect(result.curated).toBeUndefined();
     expect(entriesIn(result.merged).map((entry) => entry.name)).toEqual(["elsewhere", "my-llava", "qwen3-8b-safetensors"]);
-    expect(entryIn(result.merged, "my-llava")).toMatchObject({ roles: ["caption"], license: "apache-2.0", download_path: llava.location, metadata: { reconciler: { state: "present" } } });
+    expect(entryIn(result.merged, "my-llava")).toMatchObject({
+      roles: ["caption"],
+      license: "apache-2.0",
+      download_path: llava.location,
+      metadata: { reconciler: { state: "present" } },
+    });
     expect(entryIn(result.merged, "elsewhere")).toMatchObject({ backend_config: { port: 24001, launch: { x: 1 } }, metadata: { note: "mine" } });
   });
 
@@ -322,7 +413,10 @@ describe("what the memory decides", () => {
 
   it("S0.31 S0.32 K3 a deprecation survives saving and reading again, and ImageWorks resetting the flag", () => {
     const first = project({ ...everything, memory: owned });
-    expect(entryIn(first.merged, "llava")).toMatchObject({ deprecated: true, metadata: { reconciler: { deprecation: { reason: "not-in-manifests", since: at } } } });
+    expect(entryIn(first.merged, "llava")).toMatchObject({
+      deprecated: true,
+      metadata: { reconciler: { deprecation: { reason: "not-in-manifests", since: at } } },
+    });
     const reset = entriesIn(first.discovered).map((entry) => ({ ...entry, deprecated: false }));
     expect(project({ ...everything, memory: owned, previous: { discovered: reset } }).merged).toBe(first.merged);
   });
@@ -336,8 +430,16 @@ describe("what the memory decides", () => {
   });
 
   it("S0.12 a name that a manifest claims is taken from what only the memory calls so", () => {
-    const { merged } = project({ ...everything, memory: owned, desired: desiredOf([model("llava", "other:1")]), settings: { includeTesting: false } });
-    expect(entriesIn(merged).map((entry) => [entry.name, entry.served_model_id])).toEqual([["llava", "other:1"], ["llava-7b-ollama-gguf", "llava:7b"]]);
+    const { merged } = project({
+      ...everything,
+      memory: owned,
+      desired: desiredOf([model("llava", "other:1")]),
+      settings: { includeTesting: false },
+    });
+    expect(entriesIn(merged).map((entry) => [entry.name, entry.served_model_id])).toEqual([
+      ["llava", "other:1"],
+      ["llava-7b-ollama-gguf", "llava:7b"],
+    ]);
   });
 
   it("S0.22 S0.35 K4 what was purged or reset does not come back, neither from the files nor from an unreachable store", () => {
@@ -345,7 +447,10 @@ describe("what the memory decides", () => {
     const gone = projectAgain(before, { observed: observedOf(seen("ollama:local", []), seen("huggingface", [qwen])) });
     expect(entriesIn(gone.merged).map((entry) => entry.name)).toEqual(["qwen3-8b-safetensors"]);
     const tombstone = { name: "llava-7b-ollama-gguf", store: "ollama:local" as const, ref: llava.ref, sizeBytes: 1, purgedAt: at };
-    const buried = projectAgain(before, { observed: observedOf(unseen("ollama:local"), seen("huggingface", [qwen])), memory: remembering({ tombstones: [tombstone] }) });
+    const buried = projectAgain(before, {
+      observed: observedOf(unseen("ollama:local"), seen("huggingface", [qwen])),
+      memory: remembering({ tombstones: [tombstone] }),
+    });
     expect(entriesIn(buried.merged).map((entry) => entry.name)).toEqual(["qwen3-8b-safetensors"]);
   });
 
@@ -449,7 +554,9 @@ describe("entries that another program left in the discovered file", () => {
 
   it("S0.32 S0.31 can be deprecated by name", () => {
     const placeholder = { ...emptyEntry("model-ollama-gguf", "ollama"), served_model_id: "None" };
-    const deprecations = [{ name: "model-ollama-gguf", store: "ollama:local" as const, ref: "", since: at, reason: "placeholder" as const, confirmations: 0 }];
+    const deprecations = [
+      { name: "model-ollama-gguf", store: "ollama:local" as const, ref: "", since: at, reason: "placeholder" as const, confirmations: 0 },
+    ];
     const first = project({ previous: { discovered: [placeholder] }, memory: remembering({ deprecations }) });
     expect(entryIn(first.merged, "model-ollama-gguf").deprecated).toBe(true);
     expect(entryIn(projectAgain(first, { memory: remembering({ deprecations }) }).merged, "model-ollama-gguf").deprecated).toBe(true);
@@ -464,7 +571,13 @@ describe("entries that another program left in the discovered file", () => {
   it("do not override a manifest", () => {
     const desired = desiredOf([model("llava", "llava:7b")]);
     const entry = entryIn(project({ ...everything, desired, previous: { discovered: [legacy] } }).merged, "llava");
-    expect(entry).toMatchObject({ roles: [], model_aliases: [], version_lock: { locked: false }, probes: { vision: { vision_ok: true } }, metadata: { reconciler: { earlier_names: ["llava_7b_(Q4_0)"] } } });
+    expect(entry).toMatchObject({
+      roles: [],
+      model_aliases: [],
+      version_lock: { locked: false },
+      probes: { vision: { vision_ok: true } },
+      metadata: { reconciler: { earlier_names: ["llava_7b_(Q4_0)"] } },
+    });
   });
 
   it("a lock that came from the lock file ends with its entry there", () => {

@@ -10,7 +10,13 @@ function entry(name: string, more: Partial<RegistryEntry> = {}): RegistryEntry {
 
 const entries = [
   entry("Zephyr", { served_model_id: "zephyr:7b", roles: ["chat"], download_format: "gguf", download_location: "linux_wsl" }),
-  entry("llava", { display_name: "aLlava", served_model_id: "llava:7b", roles: ["caption"], capabilities: { text: true, vision: true }, model_aliases: ["chat/default", "pictures"] }),
+  entry("llava", {
+    display_name: "aLlava",
+    served_model_id: "llava:7b",
+    roles: ["caption"],
+    capabilities: { text: true, vision: true },
+    model_aliases: ["chat/default", "pictures"],
+  }),
   entry("old", { served_model_id: "old:1", deprecated: true }),
   entry("testmodel-x", { served_model_id: "testmodel:x" }),
   entry("vl", { backend: "vllm", capabilities: { vl: true }, roles: ["caption"], download_format: "safetensors" }),
@@ -89,7 +95,11 @@ describe("finding", () => {
   });
 
   it("S3.66 puts names before served ids and served ids before aliases, and deprecated entries last", () => {
-    const tangled = [entry("a", { model_aliases: ["x:1"] }), entry("b", { served_model_id: "x:1" }), entry("c", { served_model_id: "x:1", deprecated: true })];
+    const tangled = [
+      entry("a", { model_aliases: ["x:1"] }),
+      entry("b", { served_model_id: "x:1" }),
+      entry("c", { served_model_id: "x:1", deprecated: true }),
+    ];
     expect(findEntry(tangled, "x:1")).toMatchObject({ state: "found", by: "served-id", entry: { name: "b" } });
     expect(findEntry([...tangled, entry("x:1")], "x:1")).toMatchObject({ by: "name" });
   });
@@ -110,7 +120,11 @@ describe("explaining absence", () => {
   });
 
   it("S1.76 says by what a name is filtered out, and what would do instead", () => {
-    expect(describeAbsence(entries, "old")).toMatchObject({ kind: "filtered", message: expect.stringContaining("deprecated"), remedy: expect.stringContaining("--show-deprecated") });
+    expect(describeAbsence(entries, "old")).toMatchObject({
+      kind: "filtered",
+      message: expect.stringContaining("deprecated"),
+      remedy: expect.stringContaining("--show-deprecated"),
+    });
     expect(describeAbsence(entries, "testmodel-x")).toMatchObject({ kind: "filtered", remedy: expect.stringContaining("--include-testing") });
     expect(describeAbsence(entries, "Zephyr", { role: "caption", capabilities: ["vision"] })).toMatchObject({
       kind: "filtered",

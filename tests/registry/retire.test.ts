@@ -20,14 +20,20 @@ function after(changes: readonly MemoryChange[]): Memory {
 }
 
 describe("resetting the discovered layer", () => {
-  const observed = observedOf(seen("ollama:local", [ollamaHolding("llava:7b"), ollamaHolding("a/b:x"), ollamaHolding("c/b:x")]), seen("huggingface", [hubHolding("o/qwen", "a".repeat(40), { "m.safetensors": "w" })]));
+  const observed = observedOf(
+    seen("ollama:local", [ollamaHolding("llava:7b"), ollamaHolding("a/b:x"), ollamaHolding("c/b:x")]),
+    seen("huggingface", [hubHolding("o/qwen", "a".repeat(40), { "m.safetensors": "w" })]),
+  );
   const desired = desiredOf([model("mine", "llava:7b")], [backend("local")]);
   const first = project({ observed, desired });
 
   it("S0.21 S0.22 clears exactly the discovered entries of that backend, and they stay away on the next load", () => {
     const reset = resetDiscovered(entriesIn(first.discovered), "ollama");
     expect(reset.retired.toSorted()).toEqual(["b-x-ollama-gguf", "c-b-x-ollama-gguf"]);
-    expect(reset.changes).toMatchObject([{ kind: "undiscover", ref: "registry.ollama.ai/a/b:x" }, { kind: "undiscover", ref: "registry.ollama.ai/c/b:x" }]);
+    expect(reset.changes).toMatchObject([
+      { kind: "undiscover", ref: "registry.ollama.ai/a/b:x" },
+      { kind: "undiscover", ref: "registry.ollama.ai/c/b:x" },
+    ]);
     const without = { desired, observed: observedOf(...observed.stores.filter((store) => store.store !== "ollama:local")) };
     const written = project({ ...without, previous: { discovered: reset.kept } });
     expect(names(written.merged)).toEqual(["mine", "qwen-safetensors"]);
@@ -49,7 +55,10 @@ describe("retiring placeholders", () => {
     const changes = deprecatePlaceholders([placeholder, old], context);
     const written = project({ previous: { discovered: [placeholder, old] }, memory: after(changes) });
     const again = project({ previous: { discovered: entriesIn(written.discovered) }, memory: after(changes) });
-    expect(entriesIn(again.merged).map((entry) => [entry.name, entry.deprecated])).toEqual([["model-ollama-gguf-q6_k", true], ["old-ollama-gguf", true]]);
+    expect(entriesIn(again.merged).map((entry) => [entry.name, entry.deprecated])).toEqual([
+      ["model-ollama-gguf-q6_k", true],
+      ["old-ollama-gguf", true],
+    ]);
     expect(listEntries(entriesIn(again.merged))).toEqual([]);
     expect(listEntries(entriesIn(again.merged), { showDeprecated: true })).toHaveLength(2);
   });
@@ -64,7 +73,11 @@ describe("retiring placeholders", () => {
   });
 
   it("S0.35 purges every deprecated entry that stands for nothing, and only reports those of a curated file", () => {
-    const purge = purgeDeprecatedEntries([old, placeholder, { ...old, name: "curated-too" }], { ...context, placeholdersOnly: false, curated: [{ ...old, name: "curated-too" }] });
+    const purge = purgeDeprecatedEntries([old, placeholder, { ...old, name: "curated-too" }], {
+      ...context,
+      placeholdersOnly: false,
+      curated: [{ ...old, name: "curated-too" }],
+    });
     expect(purge.retired).toEqual(["old-ollama-gguf"]);
     expect(purge.findings).toMatchObject([{ code: "registry.curated-deprecated", remedy: expect.stringContaining('"curated-too"') }]);
     expect(purge.kept.map((entry) => entry.name)).toEqual(["model-ollama-gguf-q6_k", "curated-too"]);
@@ -81,7 +94,13 @@ describe("changes between two states of a registry", () => {
   const before = [{ ...emptyEntry("a", "ollama"), served_model_id: "a:1", roles: ["chat"] }, emptyEntry("gone", "vllm")];
 
   it("S0.42 S0.43 S3.49 S0.27 S0.39 say what would be filled in and changed, key by key, and nothing else", () => {
-    const rebuilt = entriesIn(project({ observed: observedOf(seen("ollama:local", [ollamaHolding("a:1")])), memory: remembering({ discovered: [{ store: "ollama:local", ref: "registry.ollama.ai/library/a:1", name: "a", firstSeen: at }] }), previous: { discovered: before } }).discovered);
+    const rebuilt = entriesIn(
+      project({
+        observed: observedOf(seen("ollama:local", [ollamaHolding("a:1")])),
+        memory: remembering({ discovered: [{ store: "ollama:local", ref: "registry.ollama.ai/library/a:1", name: "a", firstSeen: at }] }),
+        previous: { discovered: before },
+      }).discovered,
+    );
     const changes = registryChanges(before, rebuilt, downloadKeys);
     expect(changes).toMatchObject({ added: [], removed: [], changed: [{ name: "a" }] });
     expect(changes.changed[0]?.keys.map(({ key, after: value }) => [key, value])).toEqual([

@@ -10,8 +10,14 @@ import { backendManifest, createProject, modelManifest } from "./harness.ts";
 describe("bad input at the command line", () => {
   it("all problems of all manifests are said at once, with file, line, column, pointer and remedy; exit 20", async () => {
     const project = await createProject();
-    await project.write("manifests/a.yaml", "apiVersion: holdfast.dev/v1\nkind: Model\nmetadata:\n  name: a\nspec:\n  sorce:\n    ollama: {model: x}\n");
-    await project.write("manifests/b.yaml", modelManifest("b", { ollama: { model: "x:cloud" } }) + modelManifest("b", { ollama: { model: "y" }, path: { dir: "/x" } }));
+    await project.write(
+      "manifests/a.yaml",
+      "apiVersion: holdfast.dev/v1\nkind: Model\nmetadata:\n  name: a\nspec:\n  sorce:\n    ollama: {model: x}\n",
+    );
+    await project.write(
+      "manifests/b.yaml",
+      modelManifest("b", { ollama: { model: "x:cloud" } }) + modelManifest("b", { ollama: { model: "y" }, path: { dir: "/x" } }),
+    );
     await project.write("manifests/c.yaml", "a: &a [x]\nb: [*a, *a]\n__proto__: {}\n");
     const { stderr } = await project.expect(20, "plan");
     expect(stderr).toContain("manifests/a.yaml:6:3");
@@ -70,12 +76,15 @@ describe("bad input at the command line", () => {
   it("a store with one unreadable manifest: that model is said, the others go on", async () => {
     const project = await createProject();
     const store = join(project.home, "ollama");
-    for (const [seed, name] of ["a", "b"].entries()) await installSample(store, "registry.ollama.ai", makeSample({ name: `library/${name}:1b`, seed }));
+    for (const [seed, name] of ["a", "b"].entries())
+      await installSample(store, "registry.ollama.ai", makeSample({ name: `library/${name}:1b`, seed }));
     await mkdir(join(store, "manifests", "registry.ollama.ai", "library", "torn"), { recursive: true });
     await writeFile(join(store, "manifests", "registry.ollama.ai", "library", "torn", "1b"), "{");
     await project.write("manifests/models.yaml", ["a", "b", "torn"].map((name) => modelManifest(name, { ollama: { model: `${name}:1b` } })).join(""));
     await project.write("manifests/backend.yaml", backendManifest("local", { type: "ollama", store }));
-    const report: { inSync: string[]; drifts: { object: string; class: string }[] } = JSON.parse((await project.expect(2, "drift", "-o", "json")).stdout);
+    const report: { inSync: string[]; drifts: { object: string; class: string }[] } = JSON.parse(
+      (await project.expect(2, "drift", "-o", "json")).stdout,
+    );
     expect(report.inSync).toEqual(["a", "b"]);
     expect(report.drifts).toMatchObject([{ object: "model/torn", class: "corrupt" }]);
   });

@@ -39,7 +39,8 @@ export async function createProject(env: Readonly<Record<string, string>> = {}):
   await mkdir(join(root, "manifests"), { recursive: true });
   onTestFinished(() => rm(home, { recursive: true, force: true }));
   const all: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: home, HF_HUB_CACHE: join(home, "hub"), NO_COLOR: "1", ...env };
-  const start = (...args: readonly string[]): ChildProcess => spawn(process.execPath, [cli, ...args], { cwd: root, env: all, stdio: ["ignore", "pipe", "pipe"] });
+  const start = (...args: readonly string[]): ChildProcess =>
+    spawn(process.execPath, [cli, ...args], { cwd: root, env: all, stdio: ["ignore", "pipe", "pipe"] });
   const project: Project = {
     root,
     home,
@@ -52,7 +53,10 @@ export async function createProject(env: Readonly<Record<string, string>> = {}):
     run: (...args) => ended(start(...args)),
     expect: async (code, ...args) => {
       const result = await ended(start(...args));
-      if (result.code !== code) throw new Error(`holdfast ${args.join(" ")} ended with ${String(result.code ?? result.signal)} instead of ${code}\n${result.stdout}\n${result.stderr}`);
+      if (result.code !== code)
+        throw new Error(
+          `holdfast ${args.join(" ")} ended with ${String(result.code ?? result.signal)} instead of ${code}\n${result.stdout}\n${result.stderr}`,
+        );
       return result;
     },
     start,

@@ -10,7 +10,11 @@ import { createProject, ended, modelManifest, type Project } from "./harness.ts"
 const kills = 50;
 
 const models: readonly HubModel[] = ["one", "two", "three"].map((name) =>
-  hubModel(`org/${name}`, { "config.json": `{"name":"${name}"}`, "model.safetensors": noise(name, 1_500_000), "more/model.safetensors": noise(`${name} more`, 700_000) }),
+  hubModel(`org/${name}`, {
+    "config.json": `{"name":"${name}"}`,
+    "model.safetensors": noise(name, 1_500_000),
+    "more/model.safetensors": noise(`${name} more`, 700_000),
+  }),
 );
 
 /** Blobs that stand under their final name, with their real SHA-256 (LFS) or Git id (others). */
@@ -21,7 +25,12 @@ function finalBlobs(project: Project): ReadonlyMap<string, string> {
     if (!existsSync(folder)) continue;
     for (const name of readdirSync(folder).filter((file) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(file))) {
       const bytes = readFileSync(join(folder, name));
-      found.set(name, name.length === 64 ? createHash("sha256").update(bytes).digest("hex") : createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex"));
+      found.set(
+        name,
+        name.length === 64
+          ? createHash("sha256").update(bytes).digest("hex")
+          : createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex"),
+      );
     }
   }
   return found;
@@ -33,7 +42,10 @@ describe("kill -9 at random moments", () => {
     onTestFinished(() => hub.close());
     for (const path of ["model.safetensors", "more/model.safetensors"]) hub.switches.slowMs.set(path, 4);
     const project = await createProject({ HF_ENDPOINT: hub.endpoint });
-    await project.write("manifests/models.yaml", models.map(({ repo }) => modelManifest(repo.slice(4), { huggingface: { repo, revision: "main" } })).join(""));
+    await project.write(
+      "manifests/models.yaml",
+      models.map(({ repo }) => modelManifest(repo.slice(4), { huggingface: { repo, revision: "main" } })).join(""),
+    );
     let complete = new Set<string>();
     let kept = 0;
     for (let kill = 0; kill < kills; kill++) {
@@ -45,7 +57,11 @@ describe("kill -9 at random moments", () => {
       await end;
       await hub.idle();
       const again = hub.sent();
-      const etags = new Set(models.flatMap((model) => model.files.filter((file) => again.some((path) => path.endsWith(file.path) && path.includes(model.repo))).map(etagOf)));
+      const etags = new Set(
+        models.flatMap((model) =>
+          model.files.filter((file) => again.some((path) => path.endsWith(file.path) && path.includes(model.repo))).map(etagOf),
+        ),
+      );
       expect([...complete].filter((etag) => etags.has(etag))).toEqual([]);
       const blobs = finalBlobs(project);
       for (const [name, real] of blobs) expect(real, `blob ${name} after kill ${kill}`).toBe(name);
@@ -59,7 +75,9 @@ describe("kill -9 at random moments", () => {
     expect((await project.expect(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes.");
     await project.expect(0, "drift", "--verify", "full");
     expect(finalBlobs(project).size).toBe(9);
-    const leftovers = models.flatMap(({ repo }) => readdirSync(join(project.home, "hub", `models--${repo.replace("/", "--")}`, "blobs")).filter((name) => name.startsWith(".")));
+    const leftovers = models.flatMap(({ repo }) =>
+      readdirSync(join(project.home, "hub", `models--${repo.replace("/", "--")}`, "blobs")).filter((name) => name.startsWith(".")),
+    );
     expect(leftovers).toEqual([]);
   }, 300_000);
 });

@@ -26,7 +26,8 @@ async function machine(): Promise<Machine> {
   return { project, ollama, registry, store };
 }
 
-const declare = ({ registry }: Machine, ...names: readonly string[]): string => names.map((name) => modelManifest(name, { ollama: { model: `${registry.host}/lab/${name}:1b` } })).join("");
+const declare = ({ registry }: Machine, ...names: readonly string[]): string =>
+  names.map((name) => modelManifest(name, { ollama: { model: `${registry.host}/lab/${name}:1b` } })).join("");
 
 describe("the loop on Ollama", () => {
   it("plans pulls with sizes, applies them, and then has nothing to do", async () => {
@@ -76,7 +77,9 @@ describe("the loop on Ollama", () => {
     await project.write("manifests/models.yaml", declare(given, "alpha", "beta"));
     await project.expect(0, "reconcile");
     await project.expect(0, "lock");
-    const [digest = ""] = [...makeSample({ name: "lab/alpha:1b", seed: 0, size: 100_000 }).blobs].flatMap(([hex, bytes]) => (bytes.length === 100_000 ? [hex.replace(/^sha256:/, "")] : []));
+    const [digest = ""] = [...makeSample({ name: "lab/alpha:1b", seed: 0, size: 100_000 }).blobs].flatMap(([hex, bytes]) =>
+      bytes.length === 100_000 ? [hex.replace(/^sha256:/, "")] : [],
+    );
     const handle = await open(blobFile(store, digest), "r+");
     await handle.write(Buffer.alloc(4096), 0, 4096, 8192);
     await handle.close();
@@ -125,7 +128,10 @@ describe("the loop on Ollama", () => {
     const { project, ollama, registry } = given;
     await project.write("manifests/models.yaml", declare(given, "alpha", "beta"));
     await project.expect(0, "plan", "--out", "plan.json");
-    await fetch(`${ollama.url}/api/pull`, { method: "POST", body: JSON.stringify({ model: `${registry.host}/lab/alpha:1b`, insecure: true, stream: false }) }).then((answer) => answer.text());
+    await fetch(`${ollama.url}/api/pull`, {
+      method: "POST",
+      body: JSON.stringify({ model: `${registry.host}/lab/alpha:1b`, insecure: true, stream: false }),
+    }).then((answer) => answer.text());
     const result = await project.expect(22, "apply", "plan.json", "-o", "json");
     const outcomes: { outcomes: { state: string; failure?: { code: string } }[] } = JSON.parse(result.stdout);
     expect(outcomes.outcomes.map((outcome) => outcome.failure?.code ?? outcome.state)).toEqual(["precondition", "applied"]);

@@ -6,7 +6,9 @@ import { ended } from "./harness.ts";
 
 it("the quickstart shows plan, apply, empty plan, drift of one flipped byte and its repair", async () => {
   const script = join(import.meta.dirname, "..", "..", "examples", "quickstart", "quickstart.ts");
-  const { code, stdout, stderr } = await ended(spawn(process.execPath, [script], { env: { PATH: process.env["PATH"], NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] }));
+  const { code, stdout, stderr } = await ended(
+    spawn(process.execPath, [script], { env: { PATH: process.env["PATH"], NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] }),
+  );
   expect(stderr.split("\n").filter((line) => line.startsWith("error"))).toEqual([]);
   const home = /below (\S+)/.exec(stdout)?.[1];
   if (home !== undefined) await rm(home, { recursive: true, force: true });

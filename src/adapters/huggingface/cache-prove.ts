@@ -52,7 +52,12 @@ async function inspectAt(level: "stat" | "full", items: readonly Item[], options
   if (wanted.length === 0) return new Map();
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   const meter = progress === undefined ? undefined : createMeter({ id: "huggingface", phase: "hash", total, progress }, 0);
-  const states = await hasher.inspect(wanted.map(({ path, size }) => ({ path, size })), level, signal, meter?.add);
+  const states = await hasher.inspect(
+    wanted.map(({ path, size }) => ({ path, size })),
+    level,
+    signal,
+    meter?.add,
+  );
   return new Map(wanted.flatMap(({ item }, index) => stateAt(states, index).map((state) => [item, state] as const)));
 }
 

@@ -63,7 +63,12 @@ async function observeCache(options: HubCacheReaderOptions, request: ObserveRequ
   const strange = folders.filter((folder) => folder.startsWith("models--") && repoOfFolder(folder) === undefined);
   const unknown = strange.map((folder) => `${folder} is not the folder of a repository`);
   const scanned = await mapParallel(repos, parallelRepos, signal, (repo) => scanOrFail(cache, repo));
-  const described = await describeAll(scanned.flatMap((repo) => repo.snapshots), options, request, signal);
+  const described = await describeAll(
+    scanned.flatMap((repo) => repo.snapshots),
+    options,
+    request,
+    signal,
+  );
   return {
     state: "observed",
     store: "huggingface",

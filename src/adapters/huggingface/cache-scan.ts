@@ -69,7 +69,13 @@ export async function scanRepo(cache: string, repo: string, only?: string): Prom
   const failures: UnreadableHolding[] = [];
   for (const commit of wanted) {
     try {
-      snapshots.push(await scanSnapshot(scan, commit, [...refs.commits].filter(([, pointed]) => pointed === commit).map(([name]) => name)));
+      snapshots.push(
+        await scanSnapshot(
+          scan,
+          commit,
+          [...refs.commits].filter(([, pointed]) => pointed === commit).map(([name]) => name),
+        ),
+      );
     } catch (error) {
       failures.push(unreadable(scan, commit, toFailure(error)));
     }

@@ -28,7 +28,12 @@ export interface Download {
 export async function fillPart(part: PartFile, wanted: WantedFile, download: Download): Promise<PartDigests> {
   const transfer = new Transfer(part, wanted, download);
   for (let wrong = 0; ; wrong++) {
-    await withRetry(() => transfer.attempt(), download.retry, download.signal, () => transfer.progressed());
+    await withRetry(
+      () => transfer.attempt(),
+      download.retry,
+      download.signal,
+      () => transfer.progressed(),
+    );
     const digests = part.digests();
     const problem = mismatchOf(wanted, digests);
     if (problem === undefined) return digests;
@@ -74,10 +79,15 @@ class Transfer {
     const { path, size } = this.#wanted;
     if (this.#part.position === size) return;
     const seconds = Math.round(stallTimeoutMs / 1000);
-    const watch = watchForStall(signal, stallTimeoutMs, () => this.#arrived, () => {
-      this.#download.onStall(seconds, this.#arrived, `try again from byte ${this.#arrived}`);
-      return `${path} of ${repo}: no bytes for ${seconds} s at byte ${this.#arrived} of ${size}`;
-    });
+    const watch = watchForStall(
+      signal,
+      stallTimeoutMs,
+      () => this.#arrived,
+      () => {
+        this.#download.onStall(seconds, this.#arrived, `try again from byte ${this.#arrived}`);
+        return `${path} of ${repo}: no bytes for ${seconds} s at byte ${this.#arrived} of ${size}`;
+      },
+    );
     try {
       await this.#receive(await client.open({ repo, commit, path, offset: this.#part.position }, watch.signal));
     } catch (error) {

@@ -50,7 +50,8 @@ async function listedSizes(dir: string): Promise<ReadonlyMap<string, ReadonlySet
   const trees = join(dir, ...recordsFolder, "trees");
   const names = (await onDisk(`could not list ${trees}`, () => unlessAbsent(readdir(trees)))) ?? [];
   for (const commit of names.map((name) => name.replace(/\.json$/, "")).filter(isCommit)) {
-    for (const { path, size } of (await readTreeFile(join(dir, treeFileOf(commit)))) ?? []) sizes.set(path, new Set([...(sizes.get(path) ?? []), size]));
+    for (const { path, size } of (await readTreeFile(join(dir, treeFileOf(commit)))) ?? [])
+      sizes.set(path, new Set([...(sizes.get(path) ?? []), size]));
   }
   return sizes;
 }

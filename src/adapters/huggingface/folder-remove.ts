@@ -64,7 +64,11 @@ function notDownloaded(ref: string, why: string): HoldfastError {
 }
 
 function keep(ref: string, paths: readonly string[], disk: Disk): Promise<string> {
-  return disk.quarantine(paths.map((path) => ({ from: join(ref, path), as: path })), { reason: "removed", ref }, "copy");
+  return disk.quarantine(
+    paths.map((path) => ({ from: join(ref, path), as: path })),
+    { reason: "removed", ref },
+    "copy",
+  );
 }
 
 /** A slip in a manifest must not cost a home folder. */

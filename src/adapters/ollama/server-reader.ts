@@ -75,7 +75,12 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
 
   const inspect = async (ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | UnreadableHolding | undefined> => {
     signal.throwIfAborted();
-    const agreed = await inspectAgreed({ api, facts, disk, list: async () => shownOf(await readServerListing(api, directory, signal), [ref]) }, ref, level, signal);
+    const agreed = await inspectAgreed(
+      { api, facts, disk, list: async () => shownOf(await readServerListing(api, directory, signal), [ref]) },
+      ref,
+      level,
+      signal,
+    );
     if (agreed !== undefined) return agreed;
     const { listing, joined } = await look({ level, refs: [ref] }, signal);
     const key = nameKey(ref);

@@ -35,7 +35,9 @@ const timeForShows = { needed: 30_000, rest: 3_000 };
 const refusalLasts = 600_000;
 
 type Remembered =
-  { readonly state: "known"; readonly facts: ModelFacts } | { readonly state: "refused"; readonly message: string } | { readonly state: "unknown" };
+  | { readonly state: "known"; readonly facts: ModelFacts }
+  | { readonly state: "refused"; readonly message: string }
+  | { readonly state: "unknown" };
 
 /**
  * What `/api/show` says about each digest. It is asked once per digest and server version, because a newer server knows more about the same bytes;

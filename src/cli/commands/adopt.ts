@@ -19,7 +19,9 @@ export async function adopt(outer: Session, options: CommonOptions & { readonly 
         const unknown = result.unknown.map(({ store, failure }) => `? ${store}: ${plainText(failure.message)}\n`);
         const notes = [...unknown, ...result.findings.map((finding) => `${finding.severity}: ${plainText(finding.message)}\n`)];
         if (!write) return `${notes.join("")}${result.manifests.map((file) => file.text).join("---\n")}`;
-        const files = result.manifests.map((file) => `${session.paint("good", "wrote")} ${relative(host.paths.root, file.path)}  ${plainText(file.name)}\n`);
+        const files = result.manifests.map(
+          (file) => `${session.paint("good", "wrote")} ${relative(host.paths.root, file.path)}  ${plainText(file.name)}\n`,
+        );
         const locks = refused.map((lock) => `${session.paint("error", "not locked")} ${plainText(lock.name)}: ${plainText(lock.detail)}\n`);
         return `${notes.join("")}${files.join("")}${locks.join("")}Adopted: ${count(result.manifests.length, "model")}, ${result.locks.length - refused.length} locked, ${result.passedOver} were managed already.\n`;
       },

@@ -11,16 +11,24 @@ import { previewOptions } from "./plan-options.ts";
 import { showResult } from "./reconcile.ts";
 
 /** `holdfast apply PLAN`: does exactly what a saved plan says. */
-export async function apply(session: Session, options: CommonOptions & { readonly planDigest?: string }, [file = ""]: readonly string[]): Promise<number> {
+export async function apply(
+  session: Session,
+  options: CommonOptions & { readonly planDigest?: string },
+  [file = ""]: readonly string[],
+): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], planFormats);
   const plan = decodePlan(await readPlan(file));
   if (options.planDigest !== undefined && options.planDigest.replace(/^sha256:/, "") !== plan.digest) {
-    throw failed("precondition", `${file} has the digest ${plan.digest}, not ${options.planDigest}`, { remedy: "apply the plan that was reviewed, or plan again" });
+    throw failed("precondition", `${file} has the digest ${plan.digest}, not ${options.planDigest}`, {
+      remedy: "apply the plan that was reviewed, or plan again",
+    });
   }
   const host = await session.host("write");
   const project = await session.project(host);
-  if (project.desired.revision.digest !== plan.revision.digest) session.say("warning: the manifests changed since this plan was made; every action still checks that its model is as planned\n");
-  if (outputs.some((output) => output.format === "text")) process.stdout.write(`${renderPlanText(plan, { host: host.name, colour: session.paint, ci: true, width: session.width })}\n`);
+  if (project.desired.revision.digest !== plan.revision.digest)
+    session.say("warning: the manifests changed since this plan was made; every action still checks that its model is as planned\n");
+  if (outputs.some((output) => output.format === "text"))
+    process.stdout.write(`${renderPlanText(plan, { host: host.name, colour: session.paint, ci: true, width: session.width })}\n`);
   const result = await applyPlan(host, project, plan, { ...(await previewOptions(session, host, {})), command: "apply" }, session.signal);
   showResult(session, result, { outputs, host: host.name, root: host.paths.root });
   return result.exitCode;

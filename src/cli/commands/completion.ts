@@ -15,7 +15,11 @@ interface Words {
 
 function wordsOf(program: Command): readonly Words[] {
   const common = program.options.flatMap((option) => option.long ?? []);
-  return program.commands.map((command) => ({ name: command.name(), description: command.description(), options: [...command.options.flatMap((option) => option.long ?? []), ...common] }));
+  return program.commands.map((command) => ({
+    name: command.name(),
+    description: command.description(),
+    options: [...command.options.flatMap((option) => option.long ?? []), ...common],
+  }));
 }
 
 function bash(words: readonly Words[]): string {
@@ -36,6 +40,8 @@ complete -F _holdfast holdfast
 function fish(words: readonly Words[]): string {
   const quote = (text: string): string => `'${text.replaceAll("'", "\\'")}'`;
   const names = words.map(({ name, description }) => `complete -c holdfast -n __fish_use_subcommand -f -a ${name} -d ${quote(description)}`);
-  const options = words.flatMap(({ name, options: longs }) => longs.map((long) => `complete -c holdfast -n '__fish_seen_subcommand_from ${name}' -l ${long.replace(/^--/, "")}`));
+  const options = words.flatMap(({ name, options: longs }) =>
+    longs.map((long) => `complete -c holdfast -n '__fish_seen_subcommand_from ${name}' -l ${long.replace(/^--/, "")}`),
+  );
   return `${[...names, ...options].join("\n")}\n`;
 }

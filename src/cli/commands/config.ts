@@ -6,7 +6,12 @@ import type { CommonOptions, Session } from "../session.ts";
 export async function config(session: Session, options: CommonOptions): Promise<number> {
   const columns = [{ title: "setting", minimum: 12 }, { title: "value", cut: "middle" as const }, { title: "from" }, { title: "detail" }];
   writeOutputs(decodeOutputs(options.output ?? [], ["json"] as const), {
-    text: () => renderTable(columns, session.provenance.map(({ key, value, from, detail }) => [key, value, from, detail]), { width: session.tableWidth }),
+    text: () =>
+      renderTable(
+        columns,
+        session.provenance.map(({ key, value, from, detail }) => [key, value, from, detail]),
+        { width: session.tableWidth },
+      ),
     json: () => jsonAnswer("Config", { settings: session.provenance }),
   });
   return 0;

@@ -11,10 +11,15 @@ const marks: Readonly<Record<Check["state"], string>> = { ok: "ok  ", warning: "
 export async function doctor(session: Session, options: CommonOptions): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   const git = await gitVersion();
-  const checks = await examine(await session.host(), { nodeVersion: process.versions.node, minimumNode: "22.19.0", ...(git === undefined ? {} : { gitVersion: git }) }, session.signal);
+  const checks = await examine(
+    await session.host(),
+    { nodeVersion: process.versions.node, minimumNode: "22.19.0", ...(git === undefined ? {} : { gitVersion: git }) },
+    session.signal,
+  );
   const broken = checks.filter((check) => check.state === "failed").length;
   writeOutputs(outputs, {
-    text: () => `${checks.map((check) => lineOf(check, session)).join("")}${broken === 0 ? "All checks passed.\n" : `${count(broken, "check")} failed.\n`}`,
+    text: () =>
+      `${checks.map((check) => lineOf(check, session)).join("")}${broken === 0 ? "All checks passed.\n" : `${count(broken, "check")} failed.\n`}`,
     json: () => jsonAnswer("Doctor", { checks }),
   });
   return broken === 0 ? exitCodes.done : exitCodes.unexpected;

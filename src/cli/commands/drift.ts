@@ -14,12 +14,20 @@ import { toolVersion } from "../tool-version.ts";
 import { previewOptions } from "./plan-options.ts";
 
 /** `holdfast drift`: every difference between manifests and machine. */
-export async function drift(session: Session, options: CommonOptions & { readonly verify?: VerificationLevel; readonly failOn?: string; readonly details?: boolean }): Promise<number> {
+export async function drift(
+  session: Session,
+  options: CommonOptions & { readonly verify?: VerificationLevel; readonly failOn?: string; readonly details?: boolean },
+): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json", "markdown", "sarif", "junit", "github"] as const);
   const failOn = decodeFailOn(options.failOn);
   const host = await session.host();
   const project = await session.project(host);
-  const view = await preview(host, project, await previewOptions(session, host, options.verify === undefined ? {} : { level: options.verify }), session.signal);
+  const view = await preview(
+    host,
+    project,
+    await previewOptions(session, host, options.verify === undefined ? {} : { level: options.verify }),
+    session.signal,
+  );
   const report = reportOf(view);
   writeOutputs(outputs, {
     text: () => renderDriftText(report, { colour: session.paint, width: session.width, now: host.clock.now(), details: options.details ?? false }),
@@ -36,7 +44,10 @@ function decodeFailOn(text: string | undefined): readonly FailOn[] {
   if (text === undefined) return failOnChoices;
   return text.split(",").map((name) => {
     const choice = failOnChoices.find((candidate) => candidate === name.trim());
-    if (choice === undefined) throw failed("invalid-input", `--fail-on does not know ${JSON.stringify(name)}`, { remedy: `a comma-separated list of: ${failOnChoices.join(", ")}` });
+    if (choice === undefined)
+      throw failed("invalid-input", `--fail-on does not know ${JSON.stringify(name)}`, {
+        remedy: `a comma-separated list of: ${failOnChoices.join(", ")}`,
+      });
     return choice;
   });
 }

@@ -8,7 +8,12 @@ import type { CommonOptions, Session } from "../session.ts";
 export async function importModels(session: Session, options: CommonOptions & { readonly dryRun?: boolean }): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   const host = await session.host("write");
-  const result = await discoverModels(host, await session.project(host), { write: options.dryRun !== true, progress: await session.progress() }, session.signal);
+  const result = await discoverModels(
+    host,
+    await session.project(host),
+    { write: options.dryRun !== true, progress: await session.progress() },
+    session.signal,
+  );
   const exitCode = result.unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
   writeOutputs(outputs, {
     text: () => {

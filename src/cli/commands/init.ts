@@ -14,9 +14,15 @@ export async function init(session: Session, _options: CommonOptions, [dir]: rea
     [join(root, "manifests", "models.yaml"), manifestTemplate],
     [join(root, "configs", "holdfast.yaml"), settingsTemplate],
     [join(root, ".gitignore"), ".holdfast/\n"],
-    ...Object.entries(schemas).map(([name, schema]): readonly [string, string] => [join(root, "configs", "schemas", `${name}.schema.json`), `${JSON.stringify(schema, undefined, 2)}\n`]),
+    ...Object.entries(schemas).map(([name, schema]): readonly [string, string] => [
+      join(root, "configs", "schemas", `${name}.schema.json`),
+      `${JSON.stringify(schema, undefined, 2)}\n`,
+    ]),
   ];
-  if (existsSync(join(root, "manifests"))) throw failed("invalid-input", `${join(root, "manifests")} exists already`, { remedy: "init starts new projects; edit the manifests there, or choose another folder" });
+  if (existsSync(join(root, "manifests")))
+    throw failed("invalid-input", `${join(root, "manifests")} exists already`, {
+      remedy: "init starts new projects; edit the manifests there, or choose another folder",
+    });
   for (const [path, text] of files) if (!existsSync(path)) await outputs.write(path, text);
   const shown = relative(process.cwd(), root) || ".";
   process.stdout.write(`Started a project in ${shown}:

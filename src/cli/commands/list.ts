@@ -10,7 +10,12 @@ import { renderTable } from "../../report/table.ts";
 import { decodeOutputs, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
-type ListOptions = CommonOptions & { readonly role?: string; readonly backend?: string; readonly showDeprecated?: boolean; readonly includeTesting?: boolean };
+type ListOptions = CommonOptions & {
+  readonly role?: string;
+  readonly backend?: string;
+  readonly showDeprecated?: boolean;
+  readonly includeTesting?: boolean;
+};
 
 /** `holdfast list`: the models in the registry, from the files alone; no server is asked. */
 export async function list(session: Session, options: ListOptions): Promise<number> {
@@ -43,7 +48,25 @@ function readRegistry(path: string): string {
 
 function textOf(rows: readonly ListRow[], session: Session): string {
   if (rows.length === 0) return "No models.\n";
-  const columns = [{ title: "name", minimum: 12 }, { title: "backend" }, { title: "locked" }, { title: "vision" }, { title: "roles" }, { title: "hash" }, { title: "size", align: "right" as const }, { title: "served as", cut: "middle" as const }];
-  const cells = rows.map((row) => [row.name, row.backend, row.locked ? "yes" : "no", row.vision ? "yes" : "no", row.roles.join(","), row.hash, row.size_bytes === null ? "-" : formatBytes(row.size_bytes), row.served_model_id ?? "-"]);
+  const columns = [
+    { title: "name", minimum: 12 },
+    { title: "backend" },
+    { title: "locked" },
+    { title: "vision" },
+    { title: "roles" },
+    { title: "hash" },
+    { title: "size", align: "right" as const },
+    { title: "served as", cut: "middle" as const },
+  ];
+  const cells = rows.map((row) => [
+    row.name,
+    row.backend,
+    row.locked ? "yes" : "no",
+    row.vision ? "yes" : "no",
+    row.roles.join(","),
+    row.hash,
+    row.size_bytes === null ? "-" : formatBytes(row.size_bytes),
+    row.served_model_id ?? "-",
+  ]);
   return renderTable(columns, cells, { width: session.tableWidth });
 }

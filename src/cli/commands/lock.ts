@@ -60,7 +60,8 @@ function lineOf(result: LockResult, session: Session): string {
   const tone = result.state === "refused" ? "error" : result.state === "unchanged" ? "quiet" : "good";
   const lines = [`${session.paint(tone, result.state.padEnd(9))} ${plainText(result.name)}  ${plainText(result.detail)}`];
   if (result.before !== undefined && result.before !== result.after) lines.push(`          was ${result.before}`);
-  if (result.after !== undefined && result.state !== "unchanged") lines.push(`          ${result.state === "refused" ? "here" : "now"} ${result.after}`);
+  if (result.after !== undefined && result.state !== "unchanged")
+    lines.push(`          ${result.state === "refused" ? "here" : "now"} ${result.after}`);
   if (result.remedy !== undefined) lines.push(`          next: ${plainText(result.remedy)}`);
   return `${lines.join("\n")}\n`;
 }

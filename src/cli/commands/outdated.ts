@@ -7,7 +7,11 @@ import type { CommonOptions, Session } from "../session.ts";
 import { requireModels } from "./require-models.ts";
 
 /** `holdfast outdated`: has the registry or hub moved on? Nothing is pulled. */
-export async function outdated(session: Session, options: CommonOptions & { readonly detailedExitcode?: boolean }, names: readonly string[]): Promise<number> {
+export async function outdated(
+  session: Session,
+  options: CommonOptions & { readonly detailedExitcode?: boolean },
+  names: readonly string[],
+): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   const host = await session.host();
   const project = await session.project(host);
@@ -28,8 +32,22 @@ function exitCodeOf(results: readonly UpstreamComparison[], detailed: boolean): 
 
 function textOf(results: readonly UpstreamComparison[], session: Session): string {
   if (results.length === 0) return "No model is tracked upstream.\n";
-  const columns = [{ title: "name", minimum: 12 }, { title: "source", cut: "middle" as const }, { title: "state" }, { title: "current" }, { title: "latest" }, { title: "detail" }];
-  const rows = results.map((result) => [result.name, result.source, result.state, shortOr(result.current), shortOr(result.latest), result.changed.length === 0 ? result.detail : `${result.changed.length} files differ; ${result.detail}`]);
+  const columns = [
+    { title: "name", minimum: 12 },
+    { title: "source", cut: "middle" as const },
+    { title: "state" },
+    { title: "current" },
+    { title: "latest" },
+    { title: "detail" },
+  ];
+  const rows = results.map((result) => [
+    result.name,
+    result.source,
+    result.state,
+    shortOr(result.current),
+    shortOr(result.latest),
+    result.changed.length === 0 ? result.detail : `${result.changed.length} files differ; ${result.detail}`,
+  ]);
   const moved = results.filter((result) => result.state === "moved" || result.state === "gone").length;
   return `${renderTable(columns, rows, { width: session.tableWidth })}\nOutdated: ${moved} moved or gone, ${results.length - moved} not. Nothing was pulled.\n`;
 }

@@ -23,7 +23,12 @@ export async function plan(session: Session, options: PlanningOptions): Promise<
   const view = await preview(host, project, await previewOptions(session, host, options), session.signal);
   if (options.out !== undefined) await savePlan(host, options.out, view.plan);
   const next = options.out === undefined ? "holdfast reconcile" : `holdfast apply ${options.out}`;
-  showPlan(session, view, { outputs, host: host.name, details: options.details ?? false, ...(view.plan.actions.length === 0 ? {} : { nextCommand: next }) });
+  showPlan(session, view, {
+    outputs,
+    host: host.name,
+    details: options.details ?? false,
+    ...(view.plan.actions.length === 0 ? {} : { nextCommand: next }),
+  });
   return exitCodeOfPlan(view.plan, view.drifts, options.detailedExitcode ?? false);
 }
 
@@ -31,7 +36,8 @@ export async function plan(session: Session, options: PlanningOptions): Promise<
 async function savePlan(host: Host, file: string, made: Plan): Promise<void> {
   const path = resolve(file);
   const before = await host.outputs.read(path);
-  if (before !== undefined && !/^\s*\{[^}]*"formatVersion"/.test(before)) throw failed("invalid-input", `${file} exists and is not a plan file`, { remedy: "choose another file for --out" });
+  if (before !== undefined && !/^\s*\{[^}]*"formatVersion"/.test(before))
+    throw failed("invalid-input", `${file} exists and is not a plan file`, { remedy: "choose another file for --out" });
   await host.outputs.write(path, encodePlan(made));
 }
 
@@ -46,7 +52,16 @@ interface Shown {
 export function showPlan(session: Session, view: Pick<Preview, "plan" | "verdicts">, { outputs, host, details, nextCommand }: Shown): void {
   const { verdicts } = view;
   writeOutputs(outputs, {
-    text: () => renderPlanText(view.plan, { host, details, ci: session.ci, colour: session.paint, width: session.width, verdicts, ...(nextCommand === undefined ? {} : { nextCommand }) }),
+    text: () =>
+      renderPlanText(view.plan, {
+        host,
+        details,
+        ci: session.ci,
+        colour: session.paint,
+        width: session.width,
+        verdicts,
+        ...(nextCommand === undefined ? {} : { nextCommand }),
+      }),
     json: () => encodePlan(view.plan),
     markdown: () => renderPlanMarkdown(view.plan, { target: host, verdicts, reproduce: "holdfast plan" }),
   });

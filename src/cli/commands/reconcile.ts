@@ -26,7 +26,10 @@ export async function reconcileCommand(session: Session, options: PlanningOption
       ...(await previewOptions(session, host, options)),
       command: "reconcile",
       approve: async (view) => {
-        if (text) process.stdout.write(`${renderPlanText(view.plan, { host: host.name, colour: session.paint, ci: true, width: session.width, verdicts: view.verdicts, details: options.details ?? false })}\n`);
+        if (text)
+          process.stdout.write(
+            `${renderPlanText(view.plan, { host: host.name, colour: session.paint, ci: true, width: session.width, verdicts: view.verdicts, details: options.details ?? false })}\n`,
+          );
         return true;
       },
     },
@@ -46,15 +49,26 @@ interface Shown {
 /** Writes what a pass did, in the requested formats. */
 export function showResult(session: Session, result: PassResult, { outputs, host, root }: Shown): void {
   const { before, outcomes, publication } = result;
-  if (result.failure !== undefined) session.say(renderFailure(result.failure, { effect: "what was applied stays applied; the registry is not up to date until the next pass" }));
-  for (const finding of publication.findings.filter((each) => each.severity !== "note")) session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
+  if (result.failure !== undefined)
+    session.say(renderFailure(result.failure, { effect: "what was applied stays applied; the registry is not up to date until the next pass" }));
+  for (const finding of publication.findings.filter((each) => each.severity !== "note"))
+    session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
   writeOutputs(outputs, {
     text: () => {
       const written = publication.files.filter((file) => file.state === "written").map((file) => relative(root, file.path) || file.path);
       const applied = before.plan.actions.length === 0 ? "" : renderApplyText(before.plan, outcomes, { colour: session.paint, width: session.width });
       return `${applied}${written.length === 0 ? "" : `Wrote ${written.join(", ")}\n`}`;
     },
-    json: () => jsonAnswer("ReconcileResult", { exitCode: result.exitCode, ...(result.failure === undefined ? {} : { failure: result.failure }), plan: before.plan, outcomes, report: publication.report, files: publication.files }),
-    markdown: () => `${renderPlanMarkdown(before.plan, { target: host, verdicts: before.verdicts })}\n\`\`\`\n${renderApplyText(before.plan, outcomes)}\`\`\`\n`,
+    json: () =>
+      jsonAnswer("ReconcileResult", {
+        exitCode: result.exitCode,
+        ...(result.failure === undefined ? {} : { failure: result.failure }),
+        plan: before.plan,
+        outcomes,
+        report: publication.report,
+        files: publication.files,
+      }),
+    markdown: () =>
+      `${renderPlanMarkdown(before.plan, { target: host, verdicts: before.verdicts })}\n\`\`\`\n${renderApplyText(before.plan, outcomes)}\`\`\`\n`,
   });
 }

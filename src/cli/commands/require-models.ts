@@ -15,5 +15,7 @@ export function requireKnown(names: readonly string[], known: readonly string[])
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
   const close = nearest(unknown, known);
-  throw failed("invalid-input", `no manifest declares a model ${JSON.stringify(unknown)}`, { remedy: close === undefined ? "holdfast status lists the declared models" : `did you mean ${close}?` });
+  throw failed("invalid-input", `no manifest declares a model ${JSON.stringify(unknown)}`, {
+    remedy: close === undefined ? "holdfast status lists the declared models" : `did you mean ${close}?`,
+  });
 }

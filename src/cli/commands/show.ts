@@ -37,7 +37,9 @@ async function staleActions(session: Session, plan: Plan): Promise<readonly stri
   const { readers } = await host.connect(host.withDefaults(project.desired, memory), "server", { memory, lock: project.lock });
   const lines: string[] = [];
   for (const action of plan.actions) {
-    const reason = await checkPreconditions(action, freshLook(readers, session.signal)).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+    const reason = await checkPreconditions(action, freshLook(readers, session.signal)).catch((error: unknown) =>
+      error instanceof Error ? error.message : String(error),
+    );
     if (reason !== undefined) lines.push(`stale: ${action.id} ${action.verb} ${plainText(action.object)}: ${plainText(reason)}\n`);
   }
   return lines;
@@ -73,11 +75,24 @@ async function showModel(session: Session, options: CommonOptions, name: string)
         ["architecture", facts?.architecture ?? facts?.family],
         ["context", facts?.contextLength?.toString()],
         ["quantization", facts?.quantization],
-        ["capabilities", facts === undefined ? undefined : Object.entries(facts.capabilities).flatMap(([key, { value, from }]) => (value ? [`${key} (${from})`] : [])).join(", ")],
+        [
+          "capabilities",
+          facts === undefined
+            ? undefined
+            : Object.entries(facts.capabilities)
+                .flatMap(([key, { value, from }]) => (value ? [`${key} (${from})`] : []))
+                .join(", "),
+        ],
       ];
       const body = rows.flatMap(([title, value]) => (value === undefined || value === "" ? [] : [`  ${title.padEnd(13)} ${plainText(value)}\n`]));
-      const files = (holding?.artifacts ?? []).map(({ path, size, found }) => `    ${formatBytes(size).padStart(8)}  ${found.state === "present" ? found.level : found.state}  ${plainText(path)}\n`);
-      const notes = [...drifts.map((drift) => `  ${drift.class}: ${plainText(drift.message)} -> ${plainText(drift.response)}\n`), ...actions.map((action) => `  next pass: ${action.verb}: ${plainText(action.reason)}\n`)];
+      const files = (holding?.artifacts ?? []).map(
+        ({ path, size, found }) =>
+          `    ${formatBytes(size).padStart(8)}  ${found.state === "present" ? found.level : found.state}  ${plainText(path)}\n`,
+      );
+      const notes = [
+        ...drifts.map((drift) => `  ${drift.class}: ${plainText(drift.message)} -> ${plainText(drift.response)}\n`),
+        ...actions.map((action) => `  next pass: ${action.verb}: ${plainText(action.reason)}\n`),
+      ];
       return `${plainText(name)}\n${body.join("")}${files.length === 0 ? "" : `  files\n${files.join("")}`}${notes.join("")}`;
     },
     json: () => jsonAnswer("Model", { status, model, lock: lock ?? null, holding: holding ?? null, drifts, actions }),
@@ -85,6 +100,12 @@ async function showModel(session: Session, options: CommonOptions, name: string)
   return 0;
 }
 
-function sourceText(source: { readonly kind: string; readonly model?: string; readonly repo?: string; readonly revision?: string; readonly dir?: string }): string {
+function sourceText(source: {
+  readonly kind: string;
+  readonly model?: string;
+  readonly repo?: string;
+  readonly revision?: string;
+  readonly dir?: string;
+}): string {
   return [source.kind, source.model ?? source.repo ?? source.dir, source.revision].filter((part) => part !== undefined).join(" ");
 }

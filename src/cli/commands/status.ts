@@ -20,7 +20,15 @@ export async function status(session: Session, options: CommonOptions): Promise<
   const basis = `Revision ${formatRevision(view.plan.revision)}, looked at level ${view.observed.level} just now; last pass ${lastRun === undefined ? "never" : `${formatAge(lastRun.endedAt, now)} ago with exit code ${lastRun.exitCode}`}.`;
   writeOutputs(outputs, {
     text: () => renderStatusText(rows.map(rowOf), { now, width: session.tableWidth, colour: session.paint, notes: [...unknown, basis] }),
-    json: () => jsonAnswer("Status", { revision: view.plan.revision, level: view.observed.level, observedAt: view.observed.at, lastRun: lastRun === undefined ? null : { at: lastRun.endedAt, exitCode: lastRun.exitCode, revision: lastRun.revision }, models: rows, stores: view.observed.stores.map(({ store, state }) => ({ store, state })) }),
+    json: () =>
+      jsonAnswer("Status", {
+        revision: view.plan.revision,
+        level: view.observed.level,
+        observedAt: view.observed.at,
+        lastRun: lastRun === undefined ? null : { at: lastRun.endedAt, exitCode: lastRun.exitCode, revision: lastRun.revision },
+        models: rows,
+        stores: view.observed.stores.map(({ store, state }) => ({ store, state })),
+      }),
   });
   return unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
 }

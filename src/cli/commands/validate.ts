@@ -11,16 +11,34 @@ import type { CommonOptions, Session } from "../session.ts";
 export async function validate(session: Session, options: CommonOptions): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json", "github"] as const);
   const project = await readProject(await session.host(), session.signal);
-  const findings = project.state === "valid" ? [...project.diagnostics, ...(await policyFindings(project.desired.policies)), ...(session.settings.locked === true ? lockMismatches(project.desired, project.lock) : [])] : project.diagnostics;
+  const findings =
+    project.state === "valid"
+      ? [
+          ...project.diagnostics,
+          ...(await policyFindings(project.desired.policies)),
+          ...(session.settings.locked === true ? lockMismatches(project.desired, project.lock) : []),
+        ]
+      : project.diagnostics;
   const valid = !findings.some((finding) => finding.severity === "error");
   writeOutputs(outputs, {
-    text: () => `${renderDiagnostics(findings, { colour: session.paint, width: session.width })}${valid && project.state === "valid" ? summary(project.desired) : ""}`,
+    text: () =>
+      `${renderDiagnostics(findings, { colour: session.paint, width: session.width })}${valid && project.state === "valid" ? summary(project.desired) : ""}`,
     json: () => jsonAnswer("ValidationResult", { valid, diagnostics: findings }),
     github: () => renderGithubAnnotations(diagnosticAnnotations(findings)),
   });
   return valid ? exitCodes.done : exitCodes.invalid;
 }
 
-function summary({ models, roles, backends, policies }: { readonly models: readonly unknown[]; readonly roles: readonly unknown[]; readonly backends: readonly unknown[]; readonly policies: readonly unknown[] }): string {
+function summary({
+  models,
+  roles,
+  backends,
+  policies,
+}: {
+  readonly models: readonly unknown[];
+  readonly roles: readonly unknown[];
+  readonly backends: readonly unknown[];
+  readonly policies: readonly unknown[];
+}): string {
   return `Valid: ${models.length} models, ${roles.length} roles, ${backends.length} backends, ${policies.length} policies.\n`;
 }

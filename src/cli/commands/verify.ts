@@ -9,7 +9,11 @@ import type { CommonOptions, Session } from "../session.ts";
 import { requireModels } from "./require-models.ts";
 
 /** `holdfast verify`: reads bytes again and compares them with the lock. */
-export async function verify(session: Session, options: CommonOptions & { readonly level: VerificationLevel; readonly lock?: boolean }, names: readonly string[]): Promise<number> {
+export async function verify(
+  session: Session,
+  options: CommonOptions & { readonly level: VerificationLevel; readonly lock?: boolean },
+  names: readonly string[],
+): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   const host = await session.host("write");
   const project = await session.project(host);
@@ -17,7 +21,10 @@ export async function verify(session: Session, options: CommonOptions & { readon
   const progress = await session.progress();
   const results = await verifyModels(host, project, { names, level: options.level, progress }, session.signal);
   const lockable = results.filter((result) => result.state === "unlocked").map((result) => result.name);
-  const locked = options.lock === true && lockable.length > 0 ? await lockModels(host, project, { names: lockable, update: false, force: false, progress }, session.signal) : [];
+  const locked =
+    options.lock === true && lockable.length > 0
+      ? await lockModels(host, project, { names: lockable, update: false, force: false, progress }, session.signal)
+      : [];
   const exitCode = exitCodeOfVerification(results);
   writeOutputs(outputs, {
     text: () => `${textOf(results, session)}${locked.map((item) => `${item.state} ${item.name}: ${item.after ?? item.detail}\n`).join("")}`,
@@ -27,8 +34,22 @@ export async function verify(session: Session, options: CommonOptions & { readon
 }
 
 function textOf(results: readonly Verification[], session: Session): string {
-  const columns = [{ title: "name", minimum: 12 }, { title: "result" }, { title: "level" }, { title: "files", align: "right" as const }, { title: "size", align: "right" as const }, { title: "detail" }];
-  const rows = results.map((result) => [result.name, result.state, result.level, String(result.files), result.bytes === 0 ? "-" : formatBytes(result.bytes), result.detail]);
+  const columns = [
+    { title: "name", minimum: 12 },
+    { title: "result" },
+    { title: "level" },
+    { title: "files", align: "right" as const },
+    { title: "size", align: "right" as const },
+    { title: "detail" },
+  ];
+  const rows = results.map((result) => [
+    result.name,
+    result.state,
+    result.level,
+    String(result.files),
+    result.bytes === 0 ? "-" : formatBytes(result.bytes),
+    result.detail,
+  ]);
   const defects = results.flatMap((result) => result.defects.map((defect) => defectLines(result, defect)));
   const count = (state: Verification["state"]): number => results.filter((result) => result.state === state).length;
   const bad = count("violation") + count("missing");
@@ -42,4 +63,3 @@ function defectLines(result: Verification, defect: Verification["defects"][numbe
   if (defect.actual !== undefined) lines.push(`    got      ${plainText(defect.actual)}`);
   return lines.join("\n");
 }
-

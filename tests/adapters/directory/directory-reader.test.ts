@@ -62,7 +62,13 @@ describe("a plain folder", () => {
     await symlink("../secret", join(dir, "outside.bin"));
     await symlink("nothing", join(dir, "dangling.bin"));
     await symlink("real", join(dir, "linked folder"));
-    expect(states(await inspect(dir))).toEqual({ "a.bin": sha256("a"), "real/b.bin": sha256("b"), "inside.bin": sha256("a"), "outside.bin": "unreadable", "dangling.bin": "missing" });
+    expect(states(await inspect(dir))).toEqual({
+      "a.bin": sha256("a"),
+      "real/b.bin": sha256("b"),
+      "inside.bin": sha256("a"),
+      "outside.bin": "unreadable",
+      "dangling.bin": "missing",
+    });
   });
 
   it("files with the same bytes on disk have one key", async () => {
@@ -85,7 +91,10 @@ describe("a plain folder", () => {
     await mkdir(join(root, "empty"));
     await writeFile(join(root, "file"), "");
     const refs = ["absent", "empty", "file", "model"].map((name) => ({ ref: join(root, name) }));
-    const seen = await createDirectoryReader({ folders: refs, hasher, headers: undefined }).observe({ level: "presence" }, new AbortController().signal);
+    const seen = await createDirectoryReader({ folders: refs, hasher, headers: undefined }).observe(
+      { level: "presence" },
+      new AbortController().signal,
+    );
     if (seen.state !== "observed") throw new Error("unknown");
     expect(seen.holdings.map((holding) => holding.ref)).toEqual([join(root, "model")]);
     expect(seen.unreadable.map((item) => item.ref)).toEqual([join(root, "file")]);

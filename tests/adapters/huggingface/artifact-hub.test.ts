@@ -57,8 +57,15 @@ describe("resolving a revision", () => {
     hub.switches.cutAfter.set("README.md", [2]);
     const upstream = await ask({ hashAll: true });
     if (upstream.state !== "resolved") throw new Error(upstream.failure.message);
-    expect(Object.fromEntries(upstream.files.map((file) => [file.path, file.sha256]))).toEqual(Object.fromEntries(model.files.map((file) => [file.path, file.sha256])));
-    expect(hub.sent()).toEqual(model.files.filter((file) => !file.lfs).map((file) => file.path).toSorted());
+    expect(Object.fromEntries(upstream.files.map((file) => [file.path, file.sha256]))).toEqual(
+      Object.fromEntries(model.files.map((file) => [file.path, file.sha256])),
+    );
+    expect(hub.sent()).toEqual(
+      model.files
+        .filter((file) => !file.lfs)
+        .map((file) => file.path)
+        .toSorted(),
+    );
   });
 
   it.each(["wrongBytes", "short", "endless"] as const)("learns nothing from small files that are not what is listed (%s)", async (lie) => {
@@ -174,8 +181,27 @@ describe("refusals, by error code before status (F10)", () => {
 
 describe("a hub that cannot be trusted", () => {
   const hostile = [
-    "../../x", "/etc/x", "C:\\x", "C:/x", "D:x", "\\\\h\\s", "a/../../b", "..%2f", "a\\..\\..\\b", "a\0b", "x".repeat(300), "CON", "aux.txt", "dot.", "space ",
-    "", "a//b", "./a", ".git/hooks/post-checkout", "sub/.GIT/config", ".cache/huggingface/download/x.metadata",
+    "../../x",
+    "/etc/x",
+    "C:\\x",
+    "C:/x",
+    "D:x",
+    "\\\\h\\s",
+    "a/../../b",
+    "..%2f",
+    "a\\..\\..\\b",
+    "a\0b",
+    "x".repeat(300),
+    "CON",
+    "aux.txt",
+    "dot.",
+    "space ",
+    "",
+    "a//b",
+    "./a",
+    ".git/hooks/post-checkout",
+    "sub/.GIT/config",
+    ".cache/huggingface/download/x.metadata",
   ];
 
   it.each(hostile)("SEC-01 refuses the path %j and names it", async (path) => {
@@ -185,12 +211,15 @@ describe("a hub that cannot be trusted", () => {
     expect(failure.message).toContain(JSON.stringify(path));
   });
 
-  it.each([["Config.json"], ["cafe\u0301.txt", "caf\u00e9.txt"], ["README.md/x"], ["config.json"]])("SEC-05 refuses %j, which a file system might merge with another", async (...paths) => {
-    for (const path of paths) hub.switches.extraEntries.push({ type: "file", path, size: 1, oid: "a".repeat(40) });
-    const failure = await failureOf(ask());
-    expect(failure).toMatchObject({ code: "unsafe-path" });
-    expect(paths.some((path) => failure.message.includes(JSON.stringify(path)))).toBe(true);
-  });
+  it.each([["Config.json"], ["cafe\u0301.txt", "caf\u00e9.txt"], ["README.md/x"], ["config.json"]])(
+    "SEC-05 refuses %j, which a file system might merge with another",
+    async (...paths) => {
+      for (const path of paths) hub.switches.extraEntries.push({ type: "file", path, size: 1, oid: "a".repeat(40) });
+      const failure = await failureOf(ask());
+      expect(failure).toMatchObject({ code: "unsafe-path" });
+      expect(paths.some((path) => failure.message.includes(JSON.stringify(path)))).toBe(true);
+    },
+  );
 
   it("SEC-02 takes nothing for a hash that is not one", async () => {
     hub.switches.extraEntries.push({ type: "file", path: "a.bin", size: 1, oid: "a".repeat(40), lfs: { oid: "../../../etc/passwd", size: 1 } });

@@ -72,12 +72,15 @@ describe("links that lead elsewhere", () => {
     await expectCanary();
   });
 
-  it.each(["../../escape", "/etc/x", "a\\b", ".git/config", "CON"])("SEC-01 the planned path %j is refused before anything is asked or written", async (path) => {
-    const request = { ...pullOf(first), files: [{ path, size: 1, blobId: "a".repeat(40) }] };
-    expect(await codeOf(scene.world.writer.pull(request, scene.world.context()))).toBe("unsafe-path");
-    expect(scene.world.hub.requests).toEqual([]);
-    expect(await exists(scene.world.cacheDir)).toBe(false);
-  });
+  it.each(["../../escape", "/etc/x", "a\\b", ".git/config", "CON"])(
+    "SEC-01 the planned path %j is refused before anything is asked or written",
+    async (path) => {
+      const request = { ...pullOf(first), files: [{ path, size: 1, blobId: "a".repeat(40) }] };
+      expect(await codeOf(scene.world.writer.pull(request, scene.world.context()))).toBe("unsafe-path");
+      expect(scene.world.hub.requests).toEqual([]);
+      expect(await exists(scene.world.cacheDir)).toBe(false);
+    },
+  );
 
   it.each(["../main", "a/../../b", "/x"])("SEC-01 the ref %j is refused", async (ref) => {
     expect(await codeOf(scene.pull(first, { refs: [ref] }))).toBe("unsafe-path");

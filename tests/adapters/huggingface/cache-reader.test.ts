@@ -11,7 +11,11 @@ import { etagOf, hubModel, noise, type HubModel } from "../../fakes/hub-model.ts
 import { memoryHashCache, openHubWorld, refOf, repoFolder, type HubWorld } from "./hub-world.ts";
 import { installInCache } from "./install.ts";
 
-const model = hubModel("org/model", { "config.json": '{"a":1}', "sub/tokenizer.json": noise("tokenizer", 900), "model.safetensors": noise("weights", 20_000) });
+const model = hubModel("org/model", {
+  "config.json": '{"a":1}',
+  "sub/tokenizer.json": noise("tokenizer", 900),
+  "model.safetensors": noise("weights", 20_000),
+});
 const other = hubModel("gpt2", { "config.json": "{}" });
 let world: HubWorld;
 
@@ -46,14 +50,21 @@ async function artifact(path: string, level: VerificationLevel = "presence"): Pr
 
 const folder = (of: HubModel = model): string => repoFolder(world, of);
 const link = (path: string): string => join(folder(), "snapshots", model.commit, path);
-const blob = (path: string): string => join(folder(), "blobs", etagOf(model.files.find((file) => file.path === path) ?? { path, bytes: Buffer.of(), sha256: "", blobId: "", lfs: false }));
+const blob = (path: string): string =>
+  join(folder(), "blobs", etagOf(model.files.find((file) => file.path === path) ?? { path, bytes: Buffer.of(), sha256: "", blobId: "", lfs: false }));
 
 describe("a Hub cache is read as holdings", () => {
   it("one per snapshot, with names, commit, files in folders, keys of the blobs and the declared hashes", async () => {
     await mkdir(join(folder(), "refs/holdfast"), { recursive: true });
     await writeFile(join(folder(), "refs/holdfast/qwen"), model.commit);
     const found = await holding();
-    expect(found).toMatchObject({ store: "huggingface", ref: refOf(model), contentId: model.commit, names: ["holdfast/qwen", "main"], location: join(folder(), "snapshots", model.commit) });
+    expect(found).toMatchObject({
+      store: "huggingface",
+      ref: refOf(model),
+      contentId: model.commit,
+      names: ["holdfast/qwen", "main"],
+      location: join(folder(), "snapshots", model.commit),
+    });
     const weights = model.files[2];
     expect(found.artifacts.map((file) => file.path)).toEqual(["config.json", "model.safetensors", "sub/tokenizer.json"]);
     expect(found.artifacts[1]).toEqual({
@@ -80,7 +91,11 @@ describe("a Hub cache is read as holdings", () => {
 
   it("through a cache folder that is itself a link", async () => {
     await symlink(world.cacheDir, join(world.root, "elsewhere"));
-    expect((await observe("full", readerWith({ cacheDir: join(world.root, "elsewhere") }))).holdings[0]?.artifacts.every(({ found }) => found.state === "present")).toBe(true);
+    expect(
+      (await observe("full", readerWith({ cacheDir: join(world.root, "elsewhere") }))).holdings[0]?.artifacts.every(
+        ({ found }) => found.state === "present",
+      ),
+    ).toBe(true);
   });
 
   it("bytes in the shared store, with one key for all repositories that use them", async () => {
@@ -97,13 +112,18 @@ describe("a Hub cache is read as holdings", () => {
     const seen = await observe("full");
     const weights = seen.holdings.map((found) => found.artifacts.find((file) => file.path === "model.safetensors"));
     expect(weights.map((file) => file?.blob)).toEqual([`shared:${xetHash}`, `shared:${xetHash}`]);
-    expect(weights.every((file) => file?.found.state === "present" && file.found.level === "full" && file.found.sha256 === file.declaredSha256)).toBe(true);
+    expect(weights.every((file) => file?.found.state === "present" && file.found.level === "full" && file.found.sha256 === file.declaredSha256)).toBe(
+      true,
+    );
   });
 
   it("files instead of links, as on systems that have none", async () => {
     await rm(link("model.safetensors"));
     await writeFile(link("model.safetensors"), model.files[2]?.bytes ?? "");
-    expect(await artifact("model.safetensors", "full")).toMatchObject({ declaredSha256: model.files[2]?.sha256, found: { state: "present", level: "full", sha256: model.files[2]?.sha256 } });
+    expect(await artifact("model.safetensors", "full")).toMatchObject({
+      declaredSha256: model.files[2]?.sha256,
+      found: { state: "present", level: "full", sha256: model.files[2]?.sha256 },
+    });
   });
 });
 
@@ -120,7 +140,10 @@ describe("what is not whole", () => {
 
   it("a chosen part of a commit lacks nothing", async () => {
     await rm(link("model.safetensors"));
-    expect((await holding()).artifacts.map((file) => [file.path, file.found.state])).toEqual([["config.json", "present"], ["sub/tokenizer.json", "present"]]);
+    expect((await holding()).artifacts.map((file) => [file.path, file.found.state])).toEqual([
+      ["config.json", "present"],
+      ["sub/tokenizer.json", "present"],
+    ]);
   });
 
   it("without a list of the commit sizes are those found", async () => {
@@ -163,7 +186,8 @@ describe("what others leave in a cache", () => {
     const seen = await observe();
     expect(seen.holdings[0]?.names).toEqual(["main"]);
     const warnings = seen.warnings.join("\n");
-    for (const part of ["main in", "stale of org/model", "broken in", "snapshots/main is not a snapshot", "models--a--b--c"]) expect(warnings).toContain(part);
+    for (const part of ["main in", "stale of org/model", "broken in", "snapshots/main is not a snapshot", "models--a--b--c"])
+      expect(warnings).toContain(part);
   });
 
   it("a repository without refs is read", async () => {
@@ -186,26 +210,30 @@ describe("what others leave in a cache", () => {
     await rename(path, join(world.root, "moved"));
     await symlink(join(world.root, "moved"), path);
     const seen = await observe("full");
-    if (which === "blobs") expect(seen.holdings[0]?.artifacts.every(({ found }) => found.state === "unreadable" && found.failure.code === "unsafe-path")).toBe(true);
+    if (which === "blobs")
+      expect(seen.holdings[0]?.artifacts.every(({ found }) => found.state === "unreadable" && found.failure.code === "unsafe-path")).toBe(true);
     else expect(seen.unreadable).toMatchObject([{ ref: refOf(model), failure: { code: "unsafe-path" } }]);
   });
 
-  it.each(["repository", "snapshots"])("SEC-04 a %s that is a link to anywhere proves no absence, in a listing or for one reference", async (which) => {
-    const path = which === "repository" ? folder() : join(folder(), "snapshots");
-    const unseen = `org/model@${"b".repeat(40)}`;
-    const inspect = (ref: string): ReturnType<ModelReader["inspect"]> => world.reader.inspect(ref, "presence", new AbortController().signal);
-    await installInCache(world.cacheDir, other);
-    await rename(path, join(world.root, "moved"));
-    await symlink(join(world.root, "moved"), path);
-    const seen = await observe();
-    expect(seen).toMatchObject({ complete: false, unreadable: [{ ref: refOf(model), failure: { code: "unsafe-path" } }] });
-    expect(seen.holdings.map((found) => found.ref)).toEqual([refOf(other)]);
-    for (const ref of [refOf(model), unseen]) expect(await inspect(ref)).toMatchObject({ ref, failure: { code: "unsafe-path" } });
-    await rm(path);
-    await symlink(join(world.root, "nowhere"), path);
-    expect(await observe()).toMatchObject({ complete: false, unreadable: [{ ref: "org/model", failure: { code: "unsafe-path" } }] });
-    expect(await inspect(refOf(model))).toMatchObject({ ref: refOf(model), failure: { code: "unsafe-path" } });
-  });
+  it.each(["repository", "snapshots"])(
+    "SEC-04 a %s that is a link to anywhere proves no absence, in a listing or for one reference",
+    async (which) => {
+      const path = which === "repository" ? folder() : join(folder(), "snapshots");
+      const unseen = `org/model@${"b".repeat(40)}`;
+      const inspect = (ref: string): ReturnType<ModelReader["inspect"]> => world.reader.inspect(ref, "presence", new AbortController().signal);
+      await installInCache(world.cacheDir, other);
+      await rename(path, join(world.root, "moved"));
+      await symlink(join(world.root, "moved"), path);
+      const seen = await observe();
+      expect(seen).toMatchObject({ complete: false, unreadable: [{ ref: refOf(model), failure: { code: "unsafe-path" } }] });
+      expect(seen.holdings.map((found) => found.ref)).toEqual([refOf(other)]);
+      for (const ref of [refOf(model), unseen]) expect(await inspect(ref)).toMatchObject({ ref, failure: { code: "unsafe-path" } });
+      await rm(path);
+      await symlink(join(world.root, "nowhere"), path);
+      expect(await observe()).toMatchObject({ complete: false, unreadable: [{ ref: "org/model", failure: { code: "unsafe-path" } }] });
+      expect(await inspect(refOf(model))).toMatchObject({ ref: refOf(model), failure: { code: "unsafe-path" } });
+    },
+  );
 
   const root = process.getuid?.() === 0;
   it("one repository that cannot be read hides no other, and absence proves nothing then", async () => {
@@ -233,7 +261,11 @@ describe("facts", () => {
     });
     const reader = readerWith({ headers, memory });
     const [first, again] = [await observe("presence", reader), await observe("presence", reader)];
-    expect(first.holdings[0]?.facts).toEqual({ format: "safetensors", contextLength: 4096, capabilities: { tools: { value: true, from: "header" } } });
+    expect(first.holdings[0]?.facts).toEqual({
+      format: "safetensors",
+      contextLength: 4096,
+      capabilities: { tools: { value: true, from: "header" } },
+    });
     expect(again.holdings[0]?.facts).toEqual(first.holdings[0]?.facts);
     expect(asked).toHaveLength(1);
     await rm(link("config.json"));
@@ -251,7 +283,11 @@ describe("facts", () => {
 
 it("reading changes nothing in the cache", async () => {
   const names = async (): Promise<readonly string[]> =>
-    Promise.all((await readdir(world.cacheDir, { recursive: true })).toSorted().map(async (name) => `${name} ${(await lstat(join(world.cacheDir, name))).mtimeMs}`));
+    Promise.all(
+      (await readdir(world.cacheDir, { recursive: true }))
+        .toSorted()
+        .map(async (name) => `${name} ${(await lstat(join(world.cacheDir, name))).mtimeMs}`),
+    );
   const before = await names();
   await observe("full");
   expect(await names()).toEqual(before);
@@ -265,7 +301,8 @@ function headersOf(answer: (path: string) => HeaderFinding): ModelHeaders {
 function textMemory(): FactsMemory {
   const texts = new Map<string, string>();
   return {
-    remembered: (kind, keys) => Promise.resolve(new Map(keys.flatMap((key) => [texts.get(`${kind} ${key}`) ?? []].flat().map((text) => [key, text] as const)))),
+    remembered: (kind, keys) =>
+      Promise.resolve(new Map(keys.flatMap((key) => [texts.get(`${kind} ${key}`) ?? []].flat().map((text) => [key, text] as const)))),
     remember: (kind, entries) => {
       for (const [key, text] of entries) texts.set(`${kind} ${key}`, text);
       return Promise.resolve();

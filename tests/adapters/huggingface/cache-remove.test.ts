@@ -51,7 +51,11 @@ describe("removing", () => {
     expect(await readFile(join(snapshot, "lora/linked"), "utf8")).toBe("precious");
     expect(await filesBelow(scene.folder)).toEqual({ [`/snapshots/${first.commit}/lora/adapter.bin`]: "mine" });
     expect(Object.keys(await filesBelow(quarantine ?? "")).join()).not.toContain("lora");
-    expect(scene.world.events).toContainEqual({ type: "note", id: "a1", message: expect.stringMatching(/left 2 files .*: lora\/adapter\.bin, lora\/linked$/) });
+    expect(scene.world.events).toContainEqual({
+      type: "note",
+      id: "a1",
+      message: expect.stringMatching(/left 2 files .*: lora\/adapter\.bin, lora\/linked$/),
+    });
     expect(await scene.remove(first)).toEqual({ freedBytes: 0 });
     expect(await readFile(join(snapshot, "lora/adapter.bin"), "utf8")).toBe("mine");
   });
@@ -69,7 +73,12 @@ describe("removing", () => {
     await scene.pull(first, { refs: ["holdfast/theirs"] });
     const before = await filesBelow(scene.folder);
     await expect(scene.remove(first)).rejects.toMatchObject({
-      failure: { code: "conflict", retry: "terminal", message: expect.stringContaining("holdfast/mine, holdfast/theirs"), remedy: expect.stringContaining("refs") },
+      failure: {
+        code: "conflict",
+        retry: "terminal",
+        message: expect.stringContaining("holdfast/mine, holdfast/theirs"),
+        remedy: expect.stringContaining("refs"),
+      },
     });
     expect(await filesBelow(scene.folder)).toEqual(before);
     await rm(join(scene.folder, "refs/holdfast/theirs"));

@@ -34,7 +34,9 @@ describe("what a pull leaves", () => {
   it("names every file with its hash, computed now, and remembers it: looking again reads nothing", async () => {
     const holding = await scene.pull(first);
     expect(holding).toMatchObject({ store: "huggingface", ref: refOf(first), contentId: first.commit, names: ["holdfast/test"] });
-    const hashes = Object.fromEntries(holding.artifacts.map(({ path, found }) => [path, "level" in found && found.level === "full" ? found.sha256 : found.state]));
+    const hashes = Object.fromEntries(
+      holding.artifacts.map(({ path, found }) => [path, "level" in found && found.level === "full" ? found.sha256 : found.state]),
+    );
     expect(hashes).toEqual(Object.fromEntries(first.files.map((file) => [file.path, file.sha256])));
     const seen = await scene.world.reader.inspect(refOf(first), "stat", new AbortController().signal);
     expect(seen !== undefined && "artifacts" in seen && seen.artifacts.every(({ found }) => "level" in found && found.level === "stat")).toBe(true);
@@ -50,7 +52,10 @@ describe("what a pull leaves", () => {
 
   it("a chosen part of a commit has the list of the whole commit", async () => {
     const request = pullOf(first);
-    const holding = await scene.world.writer.pull({ ...request, files: request.files.filter((file) => file.path === "config.json") }, scene.world.context());
+    const holding = await scene.world.writer.pull(
+      { ...request, files: request.files.filter((file) => file.path === "config.json") },
+      scene.world.context(),
+    );
     expect(holding.artifacts.map((artifact) => artifact.path)).toEqual(["config.json"]);
     expect(await readFile(join(scene.folder, "trees", `${first.commit}.json`), "utf8")).toBe(treeText(first));
   });
@@ -99,7 +104,10 @@ describe("what is there already", () => {
     await scene.pull(first);
     await rm(scene.blob("model.safetensors"));
     await writeFile(scene.blob("model.safetensors"), noise("rotten", 50_000));
-    const believing = { lookup: (files: readonly unknown[]) => files.map(() => ({ sha256: first.files[3]?.sha256 ?? "", at: "" })), remember: () => {} };
+    const believing = {
+      lookup: (files: readonly unknown[]) => files.map(() => ({ sha256: first.files[3]?.sha256 ?? "", at: "" })),
+      remember: () => {},
+    };
     const hasher = createFileHasher({ cache: believing, workers: 1, clock: { now: () => "" } });
     const writer = scene.world.writerWith({ hasher, hashCache: believing });
     scene.world.hub.sent();
@@ -191,7 +199,10 @@ describe("F06 a failed sync", () => {
   it("counts as not written: no final name, the part is thrown away, the next run fetches it anew", async () => {
     const disk = createDisk({ quarantineRoot: scene.world.quarantine });
     const broken = scene.world.writerWith({
-      disk: { ...disk, promote: () => Promise.reject(failed("unexpected", "could not move", { cause: Object.assign(new Error("EIO"), { code: "EIO" }) })) },
+      disk: {
+        ...disk,
+        promote: () => Promise.reject(failed("unexpected", "could not move", { cause: Object.assign(new Error("EIO"), { code: "EIO" }) })),
+      },
     });
     expect(await codeOf(broken.pull(pullOf(other), scene.world.context()))).toBe("integrity");
     expect(await readdir(join(repoFolder(scene.world, other), "blobs"))).toEqual([]);

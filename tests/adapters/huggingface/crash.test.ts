@@ -26,7 +26,10 @@ afterEach(() => world.close());
 /** Runs a pull in a process of its own, and kills it after some milliseconds. */
 async function child(more: Partial<ChildTask> = {}, killAfterMs?: number): Promise<number | string> {
   const task: ChildTask = { endpoint: world.hub.endpoint, root: world.root, request: pullOf(current), ...more };
-  const running = spawn(process.execPath, [program], { env: { ...process.env, HOLDFAST_TEST_TASK: JSON.stringify(task) }, stdio: ["ignore", "ignore", "inherit"] });
+  const running = spawn(process.execPath, [program], {
+    env: { ...process.env, HOLDFAST_TEST_TASK: JSON.stringify(task) },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const timer = killAfterMs === undefined ? undefined : setTimeout(() => running.kill("SIGKILL"), killAfterMs);
   const [code, signal] = await new Promise<[number | null, string | null]>((done) => void running.once("exit", (exit, name) => done([exit, name])));
   clearTimeout(timer);
@@ -59,43 +62,51 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 }
 
 describe("kill -9", () => {
-  it("F01 at random moments: nothing wrong ever has a final name, and the next run converges without fetching proven files again", { timeout: 120_000 }, async () => {
-    current = model;
-    world.hub.switches.slowMs.set("one.safetensors", 3).set("two.safetensors", 2).set("sub/three.bin", 4);
-    for (let round = 0; round < 10; round++) {
-      await child({}, 250 + Math.floor(Math.random() * 500));
-      await expectNothingWrong();
-    }
-    world.hub.switches.slowMs.clear();
-    world.hub.sent();
-    const proven = await namesIn(join(repoFolder(world, model), "blobs"));
-    expect(await child()).toBe(0);
-    const sent = new Set(world.hub.sent());
-    expect(model.files.filter((file) => sent.has(file.path) && proven.includes(etagOf(file)))).toEqual([]);
-    await expectNothingWrong();
-    expect(await readFile(join(repoFolder(world, model), "refs/holdfast/test"), "utf8")).toBe(model.commit);
-  });
-
-  it("F02 F03 before and after every step on the disk: the next run finishes, fetches nothing that was proven and leaves no temporary file", { timeout: 180_000 }, async () => {
-    current = small;
-    let end: number | string = "SIGKILL";
-    let steps = 0;
-    while (end === "SIGKILL") {
-      steps += 1;
-      await world.close();
-      world = await openHubWorld([small]);
-      end = await child({ dieAtStep: steps });
-      await expectNothingWrong();
+  it(
+    "F01 at random moments: nothing wrong ever has a final name, and the next run converges without fetching proven files again",
+    { timeout: 120_000 },
+    async () => {
+      current = model;
+      world.hub.switches.slowMs.set("one.safetensors", 3).set("two.safetensors", 2).set("sub/three.bin", 4);
+      for (let round = 0; round < 10; round++) {
+        await child({}, 250 + Math.floor(Math.random() * 500));
+        await expectNothingWrong();
+      }
+      world.hub.switches.slowMs.clear();
       world.hub.sent();
-      const there = await namesIn(join(repoFolder(world, small), "blobs"));
-      await world.writer.pull(pullOf(small), world.context());
+      const proven = await namesIn(join(repoFolder(world, model), "blobs"));
+      expect(await child()).toBe(0);
       const sent = new Set(world.hub.sent());
-      expect(small.files.filter((file) => sent.has(file.path) && there.includes(etagOf(file)))).toEqual([]);
+      expect(model.files.filter((file) => sent.has(file.path) && proven.includes(etagOf(file)))).toEqual([]);
       await expectNothingWrong();
-      const left = await readdir(repoFolder(world, small), { recursive: true });
-      expect(left.filter((path) => basename(path).startsWith(".holdfast-") || path.endsWith("-part"))).toEqual([]);
-    }
-    expect(end).toBe(0);
-    expect(steps).toBeGreaterThan(12);
-  });
+      expect(await readFile(join(repoFolder(world, model), "refs/holdfast/test"), "utf8")).toBe(model.commit);
+    },
+  );
+
+  it(
+    "F02 F03 before and after every step on the disk: the next run finishes, fetches nothing that was proven and leaves no temporary file",
+    { timeout: 180_000 },
+    async () => {
+      current = small;
+      let end: number | string = "SIGKILL";
+      let steps = 0;
+      while (end === "SIGKILL") {
+        steps += 1;
+        await world.close();
+        world = await openHubWorld([small]);
+        end = await child({ dieAtStep: steps });
+        await expectNothingWrong();
+        world.hub.sent();
+        const there = await namesIn(join(repoFolder(world, small), "blobs"));
+        await world.writer.pull(pullOf(small), world.context());
+        const sent = new Set(world.hub.sent());
+        expect(small.files.filter((file) => sent.has(file.path) && there.includes(etagOf(file)))).toEqual([]);
+        await expectNothingWrong();
+        const left = await readdir(repoFolder(world, small), { recursive: true });
+        expect(left.filter((path) => basename(path).startsWith(".holdfast-") || path.endsWith("-part"))).toEqual([]);
+      }
+      expect(end).toBe(0);
+      expect(steps).toBeGreaterThan(12);
+    },
+  );
 });

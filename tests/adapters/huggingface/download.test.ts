@@ -9,7 +9,11 @@ import { etagOf, hubModel, noise, type HubModel } from "../../fakes/hub-model.ts
 import { openHubWorld, pullOf, quickRetry, refOf, repoFolder, type HubWorld } from "./hub-world.ts";
 
 const weights = "model.safetensors";
-const model = hubModel("org/model", { "config.json": '{"a":1}', "sub/tokenizer.json": noise("tokenizer", 900), [weights]: noise("weights", 300_000) });
+const model = hubModel("org/model", {
+  "config.json": '{"a":1}',
+  "sub/tokenizer.json": noise("tokenizer", 900),
+  [weights]: noise("weights", 300_000),
+});
 let world: HubWorld;
 
 beforeEach(async () => {
@@ -115,7 +119,9 @@ describe("interrupted transfers", () => {
   });
 
   it("however often and wherever it is cut, the bytes are right in the end and files that were proven are not sent again", async () => {
-    const cuts = fc.array(fc.record({ path: fc.constantFrom(...model.files.map((file) => file.path)), at: fc.integer({ min: 0, max: 299_999 }) }), { maxLength: 12 });
+    const cuts = fc.array(fc.record({ path: fc.constantFrom(...model.files.map((file) => file.path)), at: fc.integer({ min: 0, max: 299_999 }) }), {
+      maxLength: 12,
+    });
     await fc.assert(
       fc.asyncProperty(cuts, async (places) => {
         const fresh = await openHubWorld([model]);
@@ -153,7 +159,10 @@ describe("refusals (F10)", () => {
   });
 
   it("429 and 503 are waited for, an expired signed address is asked for anew", async () => {
-    world.hub.switches.refusals.push({ status: 429, headers: { "retry-after": "0" }, when: /\/resolve\//, times: 1 }, { status: 503, when: /\/resolve\//, times: 1 });
+    world.hub.switches.refusals.push(
+      { status: 429, headers: { "retry-after": "0" }, when: /\/resolve\//, times: 1 },
+      { status: 503, when: /\/resolve\//, times: 1 },
+    );
     world.hub.switches.expiredAddresses = 1;
     await pull();
     await expectComplete();
@@ -197,7 +206,9 @@ describe("tokens", () => {
     world.hub.switches.renamed = true;
     await world.writerWith({ token: () => "hf_secret" }).pull(pullOf(model), world.context());
     const cdn = world.hub.requests.filter((request) => request.host === "cdn");
-    expect(world.hub.requests.filter((request) => request.url.startsWith("/old/")).every((request) => request.authorization === "Bearer hf_secret")).toBe(true);
+    expect(
+      world.hub.requests.filter((request) => request.url.startsWith("/old/")).every((request) => request.authorization === "Bearer hf_secret"),
+    ).toBe(true);
     expect(cdn.length > 0 && cdn.every((request) => request.authorization === undefined)).toBe(true);
   });
 });
@@ -216,22 +227,25 @@ describe("a disk that is too small", () => {
   });
 
   const mounted = canMount();
-  it.skipIf(!mounted)(`F04 keeps the part when space runs out, and finishes when there is some${mounted ? "" : " (skipped: no tmpfs can be mounted)"}`, async () => {
-    const mount = world.cacheDir;
-    await mkdir(mount);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=220k", "tmpfs", mount]);
-    try {
-      const unaware = world.writerWith({ disk: { ...(await diskWithoutMeter()), freeBytes: () => Promise.resolve(undefined) } });
-      expect(await failureOf(unaware.pull(pullOf(model), world.context()))).toMatchObject({ code: "disk-full" });
-      expect(await exists(blobPath(weights))).toBe(false);
-      expect((await stat(join(repoFolder(world, model), "blobs", `.${etag(weights)}.holdfast-part`))).size).toBeGreaterThan(0);
-      execFileSync("mount", ["-o", "remount,size=4m", mount]);
-      await unaware.pull(pullOf(model), world.context());
-      await expectComplete();
-    } finally {
-      execFileSync("umount", [mount]);
-    }
-  });
+  it.skipIf(!mounted)(
+    `F04 keeps the part when space runs out, and finishes when there is some${mounted ? "" : " (skipped: no tmpfs can be mounted)"}`,
+    async () => {
+      const mount = world.cacheDir;
+      await mkdir(mount);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=220k", "tmpfs", mount]);
+      try {
+        const unaware = world.writerWith({ disk: { ...(await diskWithoutMeter()), freeBytes: () => Promise.resolve(undefined) } });
+        expect(await failureOf(unaware.pull(pullOf(model), world.context()))).toMatchObject({ code: "disk-full" });
+        expect(await exists(blobPath(weights))).toBe(false);
+        expect((await stat(join(repoFolder(world, model), "blobs", `.${etag(weights)}.holdfast-part`))).size).toBeGreaterThan(0);
+        execFileSync("mount", ["-o", "remount,size=4m", mount]);
+        await unaware.pull(pullOf(model), world.context());
+        await expectComplete();
+      } finally {
+        execFileSync("umount", [mount]);
+      }
+    },
+  );
 });
 
 async function diskWithoutMeter(): Promise<ReturnType<typeof import("../../../src/adapters/filesystem/disk.ts").createDisk>> {

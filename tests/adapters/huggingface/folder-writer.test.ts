@@ -21,7 +21,8 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 const pull = (model: HubModel): Promise<Holding> => world.writer.pull(pullOf(model, { layout: "dir", dir, refs: [] }), world.context());
-const remove = (ref: string, quarantine = false): ReturnType<HubWorld["writer"]["remove"]> => world.writer.remove({ ref, quarantine }, world.context());
+const remove = (ref: string, quarantine = false): ReturnType<HubWorld["writer"]["remove"]> =>
+  world.writer.remove({ ref, quarantine }, world.context());
 const record = (path: string): string => join(dir, ".cache/huggingface/download", `${path}.metadata`);
 
 async function codeOf(operation: Promise<unknown>): Promise<FailureCode | "succeeded"> {
@@ -84,11 +85,14 @@ describe("a pull into a plain folder", () => {
     expect(world.hub.sent()).toEqual([]);
   });
 
-  it.each([".git/config", "sub/.git/hooks/pre-commit", ".cache/huggingface/download/config.json.metadata"])("SEC-01 never writes %s", async (path) => {
-    const request = pullOf(first, { layout: "dir", dir, refs: [], files: [{ path, size: 1, blobId: "a".repeat(40) }] });
-    expect(await codeOf(world.writer.pull(request, world.context()))).toBe("unsafe-path");
-    expect(await exists(dir)).toBe(false);
-  });
+  it.each([".git/config", "sub/.git/hooks/pre-commit", ".cache/huggingface/download/config.json.metadata"])(
+    "SEC-01 never writes %s",
+    async (path) => {
+      const request = pullOf(first, { layout: "dir", dir, refs: [], files: [{ path, size: 1, blobId: "a".repeat(40) }] });
+      expect(await codeOf(world.writer.pull(request, world.context()))).toBe("unsafe-path");
+      expect(await exists(dir)).toBe(false);
+    },
+  );
 
   it("SEC-03 SEC-04 goes through no link inside the folder", async () => {
     const canary = join(world.root, "canary");
@@ -191,9 +195,12 @@ describe("removing a plain folder", () => {
   });
 
   // Only the guard is asked here: were it broken, a real removal would cost the home folder.
-  it.each(["/", "/models", homedir(), dirname(homedir()), process.cwd(), dirname(process.cwd()), "relative/model", "/tmp/../etc/x"])("refuses %s", (ref) => {
-    expect(() => requireOrdinaryFolder(ref)).toThrowError(/it is not the folder of a model/);
-  });
+  it.each(["/", "/models", homedir(), dirname(homedir()), process.cwd(), dirname(process.cwd()), "relative/model", "/tmp/../etc/x"])(
+    "refuses %s",
+    (ref) => {
+      expect(() => requireOrdinaryFolder(ref)).toThrowError(/it is not the folder of a model/);
+    },
+  );
 
   it("asks that guard first", async () => {
     expect(await codeOf(remove(join("relative", "absent")))).toBe("unsafe-path");

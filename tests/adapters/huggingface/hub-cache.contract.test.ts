@@ -64,7 +64,11 @@ const two = hubModel("org/two", { "config.json": '{"two":2}', "two.bin": noise("
 async function openFolderFixture(): Promise<ModelStoreFixture> {
   const world = await openHubWorld([one, two], "directory", ["one", "two"]);
   const folderOf = (model: HubModel): string => join(world.root, model === one ? "one" : "two");
-  const sample = (model: HubModel, own: string): SampleModel => ({ ...sampleOf(model, own), ref: folderOf(model), pull: pullOf(model, { layout: "dir", dir: folderOf(model), refs: [] }) });
+  const sample = (model: HubModel, own: string): SampleModel => ({
+    ...sampleOf(model, own),
+    ref: folderOf(model),
+    pull: pullOf(model, { layout: "dir", dir: folderOf(model), refs: [] }),
+  });
   return {
     reader: world.reader,
     writer: world.writer,

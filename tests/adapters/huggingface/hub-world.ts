@@ -30,7 +30,11 @@ export interface HubWorld {
   close(): Promise<void>;
 }
 
-export async function openHubWorld(models: readonly HubModel[], store: "huggingface" | "directory" = "huggingface", folders: readonly string[] = []): Promise<HubWorld> {
+export async function openHubWorld(
+  models: readonly HubModel[],
+  store: "huggingface" | "directory" = "huggingface",
+  folders: readonly string[] = [],
+): Promise<HubWorld> {
   const root = await mkdtemp(join(tmpdir(), "holdfast-hub-"));
   const hub = await startFakeHub(models);
   const cacheDir = join(root, "hub");
@@ -84,7 +88,15 @@ export function memoryHashCache(): HashCache {
 }
 
 export function pullOf(model: HubModel, more: Partial<HubPull> = {}): HubPull {
-  return { kind: "huggingface", repo: model.repo, commit: model.commit, files: model.files.map(upstream), layout: "cache", refs: ["holdfast/test"], ...more };
+  return {
+    kind: "huggingface",
+    repo: model.repo,
+    commit: model.commit,
+    files: model.files.map(upstream),
+    layout: "cache",
+    refs: ["holdfast/test"],
+    ...more,
+  };
 }
 
 function upstream({ path, bytes, blobId, sha256, lfs }: HubModelFile): HubPull["files"][number] {

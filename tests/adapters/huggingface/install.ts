@@ -33,9 +33,11 @@ export async function installInFolder(dir: string, model: HubModel): Promise<voi
 }
 
 export function treeText(model: HubModel): string {
-  const files = model.files.toSorted((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, bytes, blobId, lfs, sha256 }) => [
-    path,
-    { size: bytes.length, blob_id: blobId, ...(lfs ? { lfs_sha256: sha256, lfs_size: bytes.length } : {}) },
-  ]);
+  const files = model.files
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    .map(({ path, bytes, blobId, lfs, sha256 }) => [
+      path,
+      { size: bytes.length, blob_id: blobId, ...(lfs ? { lfs_sha256: sha256, lfs_size: bytes.length } : {}) },
+    ]);
   return JSON.stringify({ format_version: 1, files: Object.fromEntries(files) }, null, 1);
 }

@@ -6,7 +6,11 @@ import { etagOf, hubModel, noise, type HubModel } from "../../fakes/hub-model.ts
 import { openHubWorld, pullOf, quickRetry, refOf, repoFolder, type HubWorld } from "./hub-world.ts";
 
 const weights = "model.safetensors";
-const model = hubModel("org/model", { "config.json": '{"a":1}', "sub/tokenizer.json": noise("tokenizer", 900), [weights]: noise("weights", 300_000) });
+const model = hubModel("org/model", {
+  "config.json": '{"a":1}',
+  "sub/tokenizer.json": noise("tokenizer", 900),
+  [weights]: noise("weights", 300_000),
+});
 let world: HubWorld;
 
 beforeEach(async () => {
@@ -69,7 +73,9 @@ describe("sources that lie", () => {
     expect(await failureOf(pull())).toMatchObject({ code: "integrity" });
     await world.hub.idle();
     expect(await exists(blobPath(weights))).toBe(false);
-    const sizes = await Promise.all((await readdir(join(repoFolder(world, model), "blobs"))).map(async (name) => (await stat(join(repoFolder(world, model), "blobs", name))).size));
+    const sizes = await Promise.all(
+      (await readdir(join(repoFolder(world, model), "blobs"))).map(async (name) => (await stat(join(repoFolder(world, model), "blobs", name))).size),
+    );
     expect(Math.max(...sizes)).toBeLessThanOrEqual(300_000);
   });
 
@@ -96,15 +102,18 @@ describe("sources that lie", () => {
     expect(world.hub.bytesSent(weights)).toBe(850_000);
   });
 
-  it.each(["wrongContentRange", "wrongLength"] as const)("SEC-09 F08 %s: the source changed, once from zero, then an integrity failure", async (lie) => {
-    world.hub.switches[lie].add(weights);
-    world.hub.switches.cutAfter.set(weights, [100_000]);
-    const pulling = pull();
-    if (lie === "wrongLength") expect((await failureOf(pulling)).message).toContain("the source changed during the download");
-    else await pulling.then(() => expectComplete());
-    expect(world.hub.bytesSent(weights)).toBeGreaterThan(lie === "wrongLength" ? 0 : 300_000);
-    expect(await exists(blobPath(weights))).toBe(lie !== "wrongLength");
-  });
+  it.each(["wrongContentRange", "wrongLength"] as const)(
+    "SEC-09 F08 %s: the source changed, once from zero, then an integrity failure",
+    async (lie) => {
+      world.hub.switches[lie].add(weights);
+      world.hub.switches.cutAfter.set(weights, [100_000]);
+      const pulling = pull();
+      if (lie === "wrongLength") expect((await failureOf(pulling)).message).toContain("the source changed during the download");
+      else await pulling.then(() => expectComplete());
+      expect(world.hub.bytesSent(weights)).toBeGreaterThan(lie === "wrongLength" ? 0 : 300_000);
+      expect(await exists(blobPath(weights))).toBe(lie !== "wrongLength");
+    },
+  );
 
   it("SEC-09 F08 another etag is another file", async () => {
     world.hub.switches.wrongEtag.set(weights, "f".repeat(64));
