@@ -26,6 +26,8 @@ export interface Paths {
   readonly quarantine: string;
   /** Folder below which models with layout `dir` are put. */
   readonly models: string;
+  /** File that tells other programs what the single-port backend serves. */
+  readonly activeModel: string;
 }
 
 /** The tool's own configuration: complete, decoded, paths absolute. */
@@ -147,6 +149,7 @@ function readPaths(layers: Layers, { root, home }: Bases): Paths {
     state,
     reports: layers.path("paths.reports", { dir: registry, detail: "as paths.registry" }) ?? registry,
     quarantine: layers.path("paths.quarantine", { dir: join(state, "quarantine"), detail: "below paths.state" }) ?? join(state, "quarantine"),
+    activeModel: at("paths.activeModel"),
     models: layers.path("paths.models") ?? join(home, ".local", "share", "holdfast", "models"),
   };
 }

@@ -34,6 +34,7 @@ describe("loadSettings", () => {
     expect((await load({})).settings).toEqual({
       paths: {
         root: "/srv/project",
+        activeModel: "/srv/project/_staging/active_vllm.json",
         manifests: "/srv/project/manifests",
         policies: "/srv/project/policies",
         lock: "/srv/project/holdfast.lock.yaml",

@@ -1,6 +1,6 @@
 import { attemptsOf, withoutFailures } from "../domain/activation-attempts.ts";
 import { endpointOf, isEngine } from "../domain/activation-arguments.ts";
-import { leaderLives, sameTarget, type Activated, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
+import { leaderLives, sameTarget, type Activated, type ActivationRecord, type ServingTarget, type SwitchTiming } from "../domain/activation.ts";
 import type { Backend } from "../domain/backend.ts";
 import { failed } from "../domain/failure.ts";
 import { steady, type ActivationHost, type Job, type Place, type Seen, type StartJob, type VisionProbe } from "./activation-host.ts";
@@ -34,6 +34,8 @@ export interface ActivationRequest extends Declared {
 export interface ActivationResult {
   readonly outcome: "switched" | "unchanged";
   readonly activated: Activated;
+  /** Only of a switch. */
+  readonly timing?: SwitchTiming;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function activate(host: ActivationHost, request: ActivationRequest,
     const record = request.force === true ? withoutFailures(known.record, ready.target) : withEarlyDeath(job, known, ready.target);
     const current = { ...known, record };
     if (await isServing(job, current, ready.target)) return tidy(job, record);
-    return { outcome: "switched", activated: await switchTo(job, current, ready, "switch") };
+    return { outcome: "switched", ...(await switchTo(job, current, ready, "switch")) };
   });
 }
 
@@ -65,7 +67,7 @@ export async function restorePrevious(host: ActivationHost, backend: Backend, op
     if (target === undefined) throw failed("precondition", `${backend.metadata.name} never served anything that could be put back`);
     if (await isServing(job, seen, target)) return tidy(job, seen.record);
     const current = { ...seen, record: withEarlyDeath(job, seen, target) };
-    return { outcome: "switched", activated: await switchTo(job, current, await preflightAgain(job, target, seen), "restore") };
+    return { outcome: "switched", ...(await switchTo(job, current, await preflightAgain(job, target, seen), "restore")) };
   });
 }
 

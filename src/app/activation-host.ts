@@ -6,6 +6,7 @@ import { failed } from "../domain/failure.ts";
 import type { Milliseconds } from "../domain/resource.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ModelReader } from "../ports/model-store.ts";
+import type { Prober } from "../ports/probe.ts";
 import type { EngineProcesses } from "../ports/process.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";
@@ -22,6 +23,14 @@ export interface ActivationHost {
   readonly serving: readonly ServingReader[];
   readonly engines: readonly ServingEngine[];
   readonly paths: ActivationPaths;
+}
+
+/** What starting and stopping serving engines needs of this machine, whatever is declared. */
+export interface ServingMachine extends Pick<ActivationHost, "processes" | "files" | "gpu" | "paths"> {
+  /** Absolute path of the state file, which speaks about one backend. */
+  readonly stateFile: string;
+  /** Lets models answer, for the vision probe. */
+  readonly prober: Prober;
 }
 
 /** Absolute folders. */

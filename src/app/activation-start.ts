@@ -7,6 +7,7 @@ import {
   type ActivationRecord,
   type ActiveCondition,
   type ServingTarget,
+  type SwitchTiming,
   type Transaction,
   type TransactionPurpose,
 } from "../domain/activation.ts";
@@ -85,11 +86,17 @@ export function withLostServer({ host, place, type }: StartJob, { record, ours }
   };
 }
 
+/** A switch that is through, and what it cost. */
+export interface Switched {
+  readonly activated: Activated;
+  readonly timing: SwitchTiming;
+}
+
 /** What the record says of a switch that is through. */
 export type Verdict = Pick<ActiveCondition, "status" | "reason" | "message">;
 
 /** Makes a proven server the one that counts: first the state file for other programs, then the record, which ends the transaction. */
-export async function commit(job: StartJob, record: ActivationRecord, started: Started, verdict: Verdict): Promise<Activated> {
+export async function commit(job: StartJob, record: ActivationRecord, started: Started, verdict: Verdict): Promise<Switched> {
   const now = job.host.clock.now();
   const { target, spawnedAt } = started;
   const timing = { model: target.model, start: since(spawnedAt, now), withoutService: since(record.pending?.since ?? now, now) };
@@ -98,7 +105,7 @@ export async function commit(job: StartJob, record: ActivationRecord, started: S
   const timings = [...record.timings.filter((known) => known.model !== target.model), timing].slice(-keptTimings);
   const activated: Activated = { ...started, committedAt: now };
   await settle(job, { ...kept, committed: activated, timings }, verdict);
-  return activated;
+  return { activated, timing };
 }
 
 /** Ends a transaction in favour of what is committed. */

@@ -1,22 +1,22 @@
 import { withFailure } from "../domain/activation-attempts.ts";
-import { sameTarget, type Activated, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
+import { sameTarget, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
 import { toFailure } from "../domain/failure.ts";
 import { steady, type Seen, type StartJob } from "./activation-host.ts";
 import { explainStart, startError, type StartFailure } from "./activation-failure.ts";
 import { saveRecord } from "./activation-journal.ts";
 import { preflightAgain, type Ready } from "./activation-preflight.ts";
 import { prove, type Started } from "./activation-prove.ts";
-import { commit, launch, resumable, type Purpose, type Verdict } from "./activation-start.ts";
+import { commit, launch, resumable, type Purpose, type Switched, type Verdict } from "./activation-start.ts";
 import { drain, rememberStranger, stopAll, stopFailed } from "./activation-stop.ts";
 
 /** Stops what serves, starts a target and proves it. A failed start puts the previous model back and throws. */
-export async function switchTo(job: StartJob, seen: Seen, ready: Ready, purpose: Purpose): Promise<Activated> {
+export async function switchTo(job: StartJob, seen: Seen, ready: Ready, purpose: Purpose): Promise<Switched> {
   const { target } = ready;
   const running = resumable(seen, target, job.place.port);
   const record = running === undefined ? await makeRoom(job, seen, target, purpose) : seen.record;
   const verdict = { status: "True", reason: "Serving", message: `${target.model} serves` } as const;
   const attempt = await tryStart(job, record, ready, { purpose, verdict, ...(running === undefined ? {} : { running }) });
-  return "activated" in attempt ? attempt.activated : giveUp(job, attempt.record, target, attempt.failure);
+  return "activated" in attempt ? attempt : giveUp(job, attempt.record, target, attempt.failure);
 }
 
 /** Stops what is there. From the first signal on nothing is cancelled until the new server is on its way: stopping half is worse than finishing. */
@@ -35,7 +35,7 @@ async function makeRoom(job: StartJob, seen: Seen, target: ServingTarget, purpos
   return record;
 }
 
-type Attempt = { readonly activated: Activated } | { readonly record: ActivationRecord; readonly failure: StartFailure };
+type Attempt = Switched | { readonly record: ActivationRecord; readonly failure: StartFailure };
 
 interface StartPlan {
   readonly purpose: Purpose;
@@ -59,7 +59,7 @@ async function tryStart(job: StartJob, before: ActivationRecord, ready: Ready, {
     if (job.signal.aborted) throw job.signal.reason;
     return failedAttempt(job, record, started, error);
   }
-  return { activated: await commit(job, record, started, verdict) };
+  return commit(job, record, started, verdict);
 }
 
 /** Stops what did not come up, and counts it. */

@@ -8,6 +8,7 @@ import { sameRef } from "../domain/placement.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import type { ModelReader, ModelWriter, WriteContext } from "../ports/model-store.ts";
 import { formatBytes } from "../report/quantities.ts";
+import { applySwitch } from "./apply-switch.ts";
 import { recordedLook } from "./check-preconditions.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 
@@ -48,7 +49,7 @@ export async function applyAction(action: Action, context: ExecuteContext): Prom
       );
     case "activate":
     case "deactivate":
-      throw failed("unsupported", `${action.verb} ${work.backend}: this version observes serving backends and does not switch them`);
+      return remembered(await applySwitch(action, work, context));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Action, Outcome, Plan } from "../domain/action.ts";
+import { isSwitch, type Action, type Outcome, type Plan } from "../domain/action.ts";
 import { failed, toFailure } from "../domain/failure.ts";
 import { applyAction } from "./apply-action.ts";
 import { checkPreconditions, freshLook, recordedLook } from "./check-preconditions.ts";
@@ -50,8 +50,11 @@ function readiness(
   }
   if (running.size >= context.concurrency) return "wait";
   if (writesOnlyRecords(action)) return "start";
+  const beside = plan.actions.filter((other) => running.has(other.id) && isSwitch(other.verb) === isSwitch(action.verb));
+  // One switch at a time: two engines that start together measure each other's memory.
+  if (isSwitch(action.verb)) return beside.length > 0 ? "wait" : "start";
   const writer = context.connections.writers.find((candidate) => candidate.store === action.store);
-  const busy = plan.actions.filter((other) => other.store === action.store && running.has(other.id)).length;
+  const busy = beside.filter((other) => other.store === action.store).length;
   return busy >= (writer?.concurrency ?? 1) ? "wait" : "start";
 }
 

@@ -11,7 +11,9 @@ import type { ModelReader, ModelWriter } from "../ports/model-store.ts";
 import type { OutputFiles } from "../ports/output-files.ts";
 import type { ProjectSource } from "../ports/project-source.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";
+import type { ServingEngine } from "../ports/serving-engine.ts";
 import type { StateStore } from "../ports/state-store.ts";
+import type { ServingMachine } from "./activation-host.ts";
 
 /** The outside systems that a desired state speaks about, connected. */
 export interface Connections {
@@ -19,6 +21,8 @@ export interface Connections {
   readonly writers: readonly ModelWriter[];
   readonly hubs: readonly ArtifactHub[];
   readonly serving: readonly ServingReader[];
+  readonly engines: readonly ServingEngine[];
+  readonly machine: ServingMachine;
 }
 
 /** Absolute paths that use cases write to. */

@@ -12,6 +12,7 @@ import { upstreamQuestions } from "../domain/upstream-questions.ts";
 import { evaluatePolicies, type PolicyContext } from "../policy/evaluate-policies.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { Connections, Host, Purpose } from "./host.ts";
+import { observeActivations } from "./observe-activations.ts";
 import { observe } from "./observe.ts";
 import type { Project } from "./read-project.ts";
 import { resolveUpstream } from "./resolve-upstream.ts";
@@ -45,12 +46,17 @@ export async function preview(host: Host, project: ValidProject, options: Previe
   const memory = await host.state.load();
   const desired = host.withDefaults(project.desired, memory);
   const connections = await host.connect(desired, options.purpose, { memory, lock: project.lock });
-  const observed = await observe(connections, { level: options.level, progress: options.progress }, host.clock, signal);
+  const { machine } = connections;
+  const [observed, activations] = await Promise.all([
+    observe(connections, { level: options.level, progress: options.progress }, host.clock, signal),
+    observeActivations(machine, desired.backends, machine.stateFile),
+  ]);
   const known: Omit<PlanInput, "upstream"> = {
     desired,
     lock: project.lock,
     ...(project.lockDigest === undefined ? {} : { lockDigest: project.lockDigest }),
     observed,
+    activations,
     memory,
     options: options.plan,
     now: host.clock.now(),

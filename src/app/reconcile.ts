@@ -53,6 +53,8 @@ export async function finish(
     connections: before.connections,
     state: host.state,
     memory: before.memory,
+    desired: before.input.desired,
+    lock: before.input.lock,
     observed: before.observed,
     clock: host.clock,
     progress: options.progress,

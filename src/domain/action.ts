@@ -92,6 +92,11 @@ export type Precondition =
   /** No server has the model in memory. */
   | { readonly kind: "not-loaded"; readonly store: StoreId; readonly ref: string };
 
+/** True for the verbs that concern what a serving engine runs, not what a store holds. */
+export function isSwitch(verb: Verb): verb is "activate" | "deactivate" {
+  return verb === "activate" || verb === "deactivate";
+}
+
 /** How much an action can hurt: `none` writes only our own records, `low` adds bytes, `high` replaces bytes, `destructive` deletes. */
 export type Risk = "none" | "low" | "high" | "destructive";
 

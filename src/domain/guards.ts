@@ -1,4 +1,4 @@
-import type { Action, Blocked } from "./action.ts";
+import type { Action, Blocked, Verb } from "./action.ts";
 import type { ActionDraft, PlanInput, PlanPart } from "./plan-input.ts";
 import type { Loss } from "./plan-watch.ts";
 
@@ -27,12 +27,15 @@ function brakeDeletions(part: PlanPart, input: PlanInput): PlanPart {
   });
 }
 
+/** Verbs that neither add to a store nor take from it. */
+const harmless: ReadonlySet<Verb> = new Set(["import", "undeprecate", "hash", "activate", "deactivate"]);
+
 function holdLosses(part: PlanPart, losses: readonly Loss[]): PlanPart {
   return losses
     .filter((loss) => !loss.confirmed)
     .reduce(
       (rest, loss) =>
-        withhold(rest, (draft) => draft.store === loss.store && draft.verb !== "import" && draft.verb !== "undeprecate" && draft.verb !== "hash", {
+        withhold(rest, (draft) => draft.store === loss.store && !harmless.has(draft.verb), {
           reason: `suspicious observation: ${loss.lost} of ${loss.owned} models vanished from ${loss.store} at once`,
           remedy: "reconcile again in 30 seconds: the same result twice is believed; --accept-loss believes it now",
         }),
@@ -41,12 +44,15 @@ function holdLosses(part: PlanPart, losses: readonly Loss[]): PlanPart {
 }
 
 function withhold(part: PlanPart, concerned: (draft: ActionDraft) => boolean, why: { readonly reason: string; readonly remedy: string }): PlanPart {
-  const kept = part.actions.filter((draft) => !concerned(draft));
-  const blocked = part.actions.filter(concerned).map((draft): Blocked => {
+  const direct = part.actions.filter(concerned);
+  const keys = new Set(direct.map((draft) => `${draft.object} ${draft.verb}`));
+  const dependent = part.actions.filter((draft) => !concerned(draft) && draft.after.some((key) => keys.has(key)));
+  const withheld = new Set([...direct, ...dependent]);
+  const blocked = [...withheld].map((draft): Blocked => {
     const location = draft.location === undefined ? {} : { location: draft.location };
     return { object: draft.object, cause: "guard", reason: `${draft.verb} withheld: ${why.reason}`, remedy: why.remedy, ...location };
   });
-  return { ...part, actions: kept, blocked: [...part.blocked, ...blocked] };
+  return { ...part, actions: part.actions.filter((draft) => !withheld.has(draft)), blocked: [...part.blocked, ...blocked] };
 }
 
 /** True when applying this action deletes bytes. */

@@ -5,9 +5,10 @@ import type { Deprecation } from "./inventory.ts";
 import { leavingThings, type Leaving } from "./leaving.ts";
 import { lockEntryOf } from "./lock.ts";
 import type { Holding, StoreId } from "./observed.ts";
-import { observationOf } from "./placement.ts";
+import { observationOf, sameRef } from "./placement.ts";
 import { itemAt } from "./place-index.ts";
 import { act, block, join, nothing, recordOnly, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
+import { sourcesInUse } from "./plan-serving.ts";
 import type { Milliseconds } from "./resource.ts";
 
 /** What happens to things that nobody wants any more: deprecate, purge after the grace period, or forget. */
@@ -97,6 +98,16 @@ function purgeVeto(thing: Leaving, holding: Holding, input: PlanInput): Blocked 
       remedy: `take ${thing.name} out of role ${role.metadata.name} first`,
     };
   if (isLocked(thing, input)) return { object, cause: "guard", reason: "it is locked", remedy: `holdfast unlock ${thing.name}` };
+  const server = sourcesInUse(input.activations ?? []).find(
+    (source) => source.store === holding.store && sameRef(source.store, source.ref, holding.ref),
+  );
+  if (server !== undefined)
+    return {
+      object,
+      cause: "guard",
+      reason: `${server.backend} serves from it, or would be put back to it`,
+      remedy: `let Backend ${server.backend} serve another model, or none, first`,
+    };
   if (holding.loaded !== undefined)
     return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
   if (thing.item === undefined && thing.because !== "unmanaged")

@@ -8,10 +8,11 @@ import { planDeclared } from "./plan-declared.ts";
 import { join, type ActionDraft, type PlanInput } from "./plan-input.ts";
 import { unmanagedHoldings } from "./leaving.ts";
 import { planLeaving } from "./plan-leaving.ts";
+import { planServing } from "./plan-serving.ts";
 import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
 import { sameRef } from "./placement.ts";
 import type { Verdict } from "./policy.ts";
-import { planRoles } from "./role-contract.ts";
+import { planRoles, unfitModels } from "./role-contract.ts";
 import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
 
@@ -39,13 +40,14 @@ export function plan(input: PlanInput): Plan {
     declared,
     planLeaving(assessments, input),
     planRoles(assessments, input),
+    planServing(assessments, input, { declared, unfit: unfitModels(assessments, input) }),
     { actions: [], blocked: unknownStores(input), bookkeeping: [] },
   ]);
   const guarded = applyGuards(all, losses, input);
   const drafts = guarded.actions.filter((draft) => isSelected(draft.name, input));
   const actions = numberActions(withFreedBytes(sortDrafts(drafts), input));
   const blocked = sortBlocked(
-    guarded.blocked.filter((item) => isSelected(item.object.replace(/^model\//, ""), input) || item.object.startsWith("store/")),
+    guarded.blocked.filter((item) => isSelected(item.object.replace(/^(?:model|backend)\//, ""), input) || item.object.startsWith("store/")),
   );
   const bookkeeping = [...guarded.bookkeeping, ...discoveryBookkeeping(assessments, input), ...suspicionBookkeeping(losses, input)].toSorted((a, b) =>
     compareText(canonicalJson(a), canonicalJson(b)),

@@ -1,8 +1,10 @@
-import type { Action } from "./action.ts";
+import { isSwitch, type Action } from "./action.ts";
 import type { Assessment } from "./assess.ts";
 import { allAt, itemAt } from "./place-index.ts";
 import { lockEntryOf } from "./lock.ts";
 import { placementOf, sameRef } from "./placement.ts";
+import { canonicalJson } from "./json.ts";
+import { plan } from "./plan.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { activeOnly, isWanted } from "./leaving.ts";
 
@@ -18,6 +20,9 @@ export function refusalOf(action: Action, assessments: readonly Assessment[], in
     case "deprecate":
     case "forget":
       return isWanted(action, activeOnly(assessments)) ? "a manifest wants it again" : undefined;
+    case "activate":
+    case "deactivate":
+      return switchRefusal(action, input);
     default:
       return declaredRefusal(action, input);
   }
@@ -33,6 +38,14 @@ function fitsItsWork({ work, store, ref }: Action): boolean {
   return request.layout === "dir"
     ? store === "directory" && request.dir === ref
     : store === "huggingface" && ref === `${request.repo}@${request.commit}`;
+}
+
+/** What a port serves is decided by what stands behind it now: a switch runs only when it would be planned again, word for word. */
+function switchRefusal(action: Action, input: PlanInput): string | undefined {
+  const now = plan(input).actions.find((candidate) => candidate.object === action.object && isSwitch(candidate.verb));
+  if (now === undefined) return "nothing has to be switched any more, or something stands in the way";
+  const same = now.verb === action.verb && canonicalJson(now.work) === canonicalJson(action.work);
+  return same ? undefined : `it would be done differently now: ${now.verb} ${now.name}, ${now.reason}`;
 }
 
 function declaredRefusal(action: Action, input: PlanInput): string | undefined {

@@ -129,7 +129,7 @@ async function connect(
   { memory, lock }: { readonly memory: Memory; readonly lock: LockFile },
   parts: Parts,
 ): Promise<Connections> {
-  const [{ connectOllama }, { connectHub }, { connectServing }, { createModelHeaders }] = await Promise.all([
+  const [{ connectOllama }, { connectHub }, { connectServing, servingMachine }, { createModelHeaders }] = await Promise.all([
     import("./ollama.ts"),
     import("./hub.ts"),
     import("./serving.ts"),
@@ -148,7 +148,8 @@ async function connect(
     readers: [...ollama.readers, ...hub.readers],
     writers: [...ollama.writers, ...hub.writers],
     hubs: [...ollama.hubs, ...hub.hubs],
-    serving: await connectServing(desired.backends, settings),
+    ...(await connectServing(desired.backends, settings)),
+    machine: await servingMachine(settings, disk, process.env),
   };
 }
 

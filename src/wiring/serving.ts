@@ -1,13 +1,46 @@
+import { join } from "node:path";
+import type { ServingMachine } from "../app/activation-host.ts";
+import { isEngine } from "../domain/activation-arguments.ts";
 import type { Backend } from "../domain/backend.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";
+import type { ServingEngine } from "../ports/serving-engine.ts";
 import type { Settings } from "../settings.ts";
 
-/** Readers of the declared serving endpoints. */
-export async function connectServing(backends: readonly Backend[], settings: Settings): Promise<readonly ServingReader[]> {
-  const serving = backends.filter((backend) => backend.type !== "ollama" && backend.url !== undefined);
-  if (serving.length === 0) return [];
-  const { createServingReader } = await import("../adapters/vllm/serving-reader.ts");
-  return serving.map((backend) =>
-    createServingReader({ backend: backend.metadata.name, url: backend.url ?? "", timeoutMs: settings.timeouts.observe }),
+/** Readers of the declared serving endpoints, and what may be asked of those that Holdfast starts. */
+export async function connectServing(
+  backends: readonly Backend[],
+  settings: Settings,
+): Promise<{ readonly serving: readonly ServingReader[]; readonly engines: readonly ServingEngine[] }> {
+  const addressed = backends.flatMap(({ type, url, metadata }) =>
+    type === "ollama" || url === undefined ? [] : [{ type, place: { backend: metadata.name, url, timeoutMs: settings.timeouts.observe } }],
   );
+  if (addressed.length === 0) return { serving: [], engines: [] };
+  const [{ createServingReader }, { createServingEngine }] = await Promise.all([
+    import("../adapters/vllm/serving-reader.ts"),
+    import("../adapters/vllm/serving-engine.ts"),
+  ]);
+  return {
+    serving: addressed.map(({ place }) => createServingReader(place)),
+    engines: addressed.filter(({ type }) => isEngine(type)).map(({ place }) => createServingEngine(place)),
+  };
+}
+
+/** Processes, files and GPUs of this machine. Nothing is looked at before it is asked for. */
+export async function servingMachine(settings: Settings, disk: Disk, env: NodeJS.ProcessEnv): Promise<ServingMachine> {
+  const [{ createEngineProcesses }, { createActivationFiles }, { createGpuMeter }, { createProber }] = await Promise.all([
+    import("../adapters/process/engine-processes.ts"),
+    import("../adapters/process/activation-files.ts"),
+    import("../adapters/process/gpu-meter.ts"),
+    import("../adapters/openai/prober.ts"),
+  ]);
+  const { paths, logDir } = settings;
+  return {
+    processes: createEngineProcesses({ env }),
+    files: createActivationFiles(disk),
+    gpu: createGpuMeter({ env }),
+    paths: { root: paths.root, records: join(paths.state, "serving"), logs: logDir ?? join(paths.root, "logs") },
+    stateFile: paths.activeModel,
+    prober: createProber(),
+  };
 }

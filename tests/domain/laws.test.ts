@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { execute } from "../../src/app/execute.ts";
+import type { Connections } from "../../src/app/host.ts";
 import { observe } from "../../src/app/observe.ts";
 import { resolveUpstream } from "../../src/app/resolve-upstream.ts";
 import type { Plan } from "../../src/domain/action.ts";
@@ -9,23 +10,30 @@ import type { Memory } from "../../src/domain/inventory.ts";
 import type { PlanInput } from "../../src/domain/plan-input.ts";
 import { assessAll, plan } from "../../src/domain/plan.ts";
 import { upstreamQuestions } from "../../src/domain/upstream-questions.ts";
+import { machineBelow } from "../fakes/machine.ts";
 import { inputOf, now, world, type World } from "./world.ts";
 
 const runs = { numRuns: 1000 };
 const signal = new AbortController().signal;
 const clock = { now: () => now, sleep: async () => undefined };
 
+function connectionsOf({ stores, hubs }: World): Connections {
+  return { readers: stores, writers: stores, hubs, serving: [], engines: [], machine: machineBelow() };
+}
+
 async function inputFor(machine: World): Promise<PlanInput> {
-  const observed = await observe({ readers: machine.stores, writers: [], hubs: [], serving: [] }, { level: "stat" }, clock, signal);
+  const observed = await observe(connectionsOf(machine), { level: "stat" }, clock, signal);
   const known = inputOf(machine, await machine.state.load(), observed);
   const upstream = await resolveUpstream(upstreamQuestions(assessAll({ ...known, upstream: {} }), known), machine.hubs, signal);
   return { ...known, upstream };
 }
 
 async function apply(machine: World, decided: Plan, observed: PlanInput["observed"]): Promise<readonly string[]> {
-  const connections = { readers: machine.stores, writers: machine.stores, hubs: machine.hubs, serving: [] };
+  const { desired, lock } = inputOf(machine, await machine.state.load(), observed);
   const outcomes = await execute(decided, {
-    connections,
+    connections: connectionsOf(machine),
+    desired,
+    lock,
     state: machine.state,
     memory: await machine.state.load(),
     observed,

@@ -9,6 +9,7 @@ export type WrittenSettings = {
     readonly state?: WrittenDirectory;
     readonly reports?: WrittenDirectory;
     readonly quarantine?: WrittenDirectory;
+    readonly activeModel?: WrittenDirectory;
     readonly models?: WrittenDirectory;
   };
   readonly prune?: {
