@@ -74,6 +74,7 @@ async function serve(
     ...(lock === undefined ? {} : { lock }),
     ...(work.target === undefined ? {} : { target: work.target }),
     ...(probe === undefined ? {} : { probe }),
+    ...(work.retry === undefined ? {} : { force: true }),
   };
   return activate(host, request, options);
 }

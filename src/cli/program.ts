@@ -1,12 +1,12 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { exitCodes } from "../app/exit-code.ts";
 import { HoldfastError, toFailure } from "../domain/failure.ts";
 import { exitCodeOfFailure } from "./failure-exit.ts";
 import { interruptible } from "./interrupt.ts";
-import { Exit, withSession, type CommonOptions, type Session } from "./session.ts";
+import { collect, portNumber, wholeNumber, type Run, type Runner } from "./runner.ts";
+import { declareServing } from "./serving-commands.ts";
+import { Exit, withSession, type CommonOptions } from "./session.ts";
 import { toolVersion } from "./tool-version.ts";
-
-type Run<Options> = (session: Session, options: Options, names: readonly string[]) => Promise<number>;
 
 /** Runs one command line and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -30,21 +30,6 @@ async function report(error: unknown): Promise<number> {
   process.stderr.write(renderFailure(failure));
   if (!(error instanceof HoldfastError) && failure.code === "unexpected" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
   return exitCodeOfFailure(failure);
-}
-
-function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), value];
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("a whole number is needed");
-  return Number(text);
-}
-
-function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > 65_535) throw new InvalidArgumentError("ports end at 65535");
-  return port;
 }
 
 /** Builds the commander program; `done` receives the exit code. Commands load what they need when they run. */
@@ -83,8 +68,6 @@ export function buildProgram(done: (code: number) => void): Command {
   program.addHelpText("after", helpText);
   return program;
 }
-
-type Runner = <Options extends object>(load: () => Promise<Run<Options>>, isServer?: boolean) => (...params: readonly unknown[]) => Promise<void>;
 
 function planning(command: Command): Command {
   return command
@@ -192,63 +175,6 @@ function declareLooking(program: Command, run: Runner): void {
     .argument("<name>", "model, or a plan file")
     .description("everything known about one model, or a saved plan")
     .action(run(async () => (await import("./commands/show.ts")).show));
-}
-
-function choosing(command: Command): Command {
-  return command
-    .option("--require <capability>", "only models that can do this; can be repeated", collect)
-    .option("--require-vision", "same as --require vision")
-    .option("--min-context <tokens>", "smallest context length", wholeNumber)
-    .option("--backend <backend>", "only models on this backend, by its name or type")
-    .option("--include-testing", "also models that are marked as testing")
-    .option("--profile <name>", "deployment profile instead of this machine's own; none = no limits")
-    .option("--no-check", "do not ask the backends whether they answer");
-}
-
-function byRole(command: Command): Command {
-  return choosing(command)
-    .option("--prefer <name>", "take this model where it qualifies")
-    .option("--show-deprecated", "also deprecated models")
-    .option("--lowest-priority", "the lower priority number wins")
-    .option("--explain", "show every candidate and why it lost");
-}
-
-function declareServing(program: Command, run: Runner): void {
-  byRole(program.command("select").argument("<name>", "model, alias, served id, role, ROLE/default or ROLE/MODEL"))
-    .description("where to send requests for a model or a role, and under which id")
-    .action(run(async () => (await import("./commands/select.ts")).selectCommand));
-  byRole(program.command("resolve").option("--role <role>", "role to resolve; can be repeated (default: caption, keywords, description)", collect))
-    .description("the model of each role")
-    .action(run(async () => (await import("./commands/resolve.ts")).resolve));
-  byRole(program.command("recommend").argument("<role>", "role, or general, coding, fast, tool-use, vision"))
-    .description("the model on this machine that suits a role or a purpose, or none")
-    .action(run(async () => (await import("./commands/recommend.ts")).recommendCommand));
-  program
-    .command("show-backends")
-    .option("--json", "same as -o json")
-    .option("--json-output", "same as -o json")
-    .description("every declared endpoint and whether it answers now")
-    .action(run(async () => (await import("./commands/show-backends.ts")).showBackends));
-  program
-    .command("metrics")
-    .option("--name <name>", "one model only")
-    .description("hash, lock and measured speed of the models in the registry")
-    .action(run(async () => (await import("./commands/metrics.ts")).metrics));
-  probing(program.command("probe-vision").argument("<name>", "model").argument("<image>", "picture"))
-    .option("--force", "ask even a model that cannot see")
-    .description("let a model describe a picture, and keep whether it could")
-    .action(run(async () => (await import("./commands/probe-vision.ts")).probeVision));
-  probing(program.command("probe-text").argument("<name>", "model"))
-    .description("let a model answer a question, and measure it")
-    .action(run(async () => (await import("./commands/probe-text.ts")).probeText));
-}
-
-function probing(command: Command): Command {
-  return choosing(command)
-    .option("--prompt <text>", "ask this instead; can be repeated", collect)
-    .option("--proxy <url>", "send it through this endpoint, with the model's own name")
-    .option("--max-tokens <n>", "longest answer", wholeNumber)
-    .option("--timeout <seconds>", "until the last byte of an answer", wholeNumber);
 }
 
 function declareTools(program: Command, run: Runner): void {

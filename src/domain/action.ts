@@ -73,12 +73,13 @@ export type Work =
   | { readonly verb: "hash"; readonly expected?: Readonly<Record<string, Sha256>> }
   | { readonly verb: "deprecate"; readonly because: Deprecation["reason"] }
   | { readonly verb: "import" | "undeprecate" | "forget" }
-  /** `target` and `argv` are what will be started, for people and to notice that it changed meanwhile; `restore` puts back what was proven last. */
+  /** `target` and `argv` are what will be started, for people and to notice that it changed meanwhile; `restore` puts back what was proven last; `retry`: earlier failures do not count. */
   | {
       readonly verb: "activate";
       readonly backend: string;
       readonly model: string;
       readonly restore?: true;
+      readonly retry?: true;
       readonly target?: Sha256;
       readonly argv?: readonly string[];
     }

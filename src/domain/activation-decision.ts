@@ -45,6 +45,8 @@ export interface ServingQuestion {
   readonly observation: ActivationObservation | undefined;
   readonly serving: ServingObservation | undefined;
   readonly now: Instant;
+  /** A person asks: earlier failed starts do not count. */
+  readonly retry?: boolean;
 }
 
 type Seen = Extract<ActivationObservation, { state: "observed" }>;
@@ -123,7 +125,8 @@ function decideSwitch(question: ServingQuestion, seen: Seen, standing: Standing)
   const { wanted, backend } = question;
   if (wanted.state !== "ready" && wanted.state !== "arriving") return {};
   const aim = wanted.state === "ready" ? { model: wanted.target.model, target: wanted.target } : { model: wanted.model };
-  const verdict = aim.target === undefined ? fresh : attemptVerdict(seen.record, aim.target, attemptQuestion(question, seen, standing));
+  const verdict =
+    aim.target === undefined || question.retry === true ? fresh : attemptVerdict(seen.record, aim.target, attemptQuestion(question, seen, standing));
   if (verdict.kind === "allowed")
     return { step: { verb: "activate", wanted, reason: switchReason(backend, seen, { standing, failures: verdict.failures }, aim) } };
   const remedy = `change what ${aim.model} is started with, or: holdfast activate-model ${aim.model}`;

@@ -12,10 +12,12 @@ export interface ActiveState {
   readonly started_at: number;
 }
 
-/** The one backend that the state file speaks about: the managed vLLM first in the alphabet; it has room for one only. */
+/** The one backend that the state file speaks about, as it has room for one only: managed ones come first, then vLLM, then the order of the backends. */
 export function stateFileOwner(backends: readonly Backend[]): Backend | undefined {
-  const managed = backends.filter((backend) => isEngine(backend.type) && backend.active !== undefined);
-  return managed.find((backend) => backend.type === "vllm") ?? managed[0];
+  const engines = backends.filter((backend) => isEngine(backend.type));
+  const managed = engines.filter((backend) => backend.active !== undefined);
+  const candidates = managed.length > 0 ? managed : engines;
+  return candidates.find((backend) => backend.type === "vllm") ?? candidates[0];
 }
 
 /** What the state file says of an activated model. */

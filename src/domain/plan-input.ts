@@ -33,6 +33,8 @@ export interface PlanOptions {
   readonly only: readonly string[];
   /** A person looked at a suspicious observation and accepts it (`--accept-loss`). */
   readonly acceptLoss: boolean;
+  /** A person asks to start again what failed too often or too recently (`activate-model`). */
+  readonly retryStarts?: boolean;
 }
 
 /** Everything a plan depends on. Equal inputs give an equal plan. */

@@ -1,7 +1,8 @@
 import { isEngine } from "./activation-arguments.ts";
 import { decideServing, type Obstacle, type ServingStep } from "./activation-decision.ts";
 import { wantedOf, type ServingContext } from "./activation-wanted.ts";
-import type { ActivationObservation } from "./activation.ts";
+import type { Work } from "./action.ts";
+import type { ActivationObservation, ServingTarget } from "./activation.ts";
 import type { Assessment } from "./assess.ts";
 import type { Backend } from "./backend.ts";
 import type { StoreId } from "./observed.ts";
@@ -22,10 +23,11 @@ function planBackend(backend: Backend, assessments: readonly Assessment[], input
     observation: input.activations?.find((candidate) => candidate.backend === name),
     serving: input.observed.serving.find((candidate) => candidate.backend === name),
     now: input.now,
+    retry: input.options.retryStarts === true,
   });
   const blocked = obstacle === undefined ? nothing : block({ object: `backend/${name}`, ...reasonOf(obstacle), location: backend.metadata.location });
   if (step === undefined) return blocked;
-  const draft = draftOf(backend, step);
+  const draft = draftOf(backend, step, input.options.retryStarts === true);
   return join([act(step.verb === "activate" ? { ...draft, after, preconditions: precondition } : draft), blocked]);
 }
 
@@ -33,7 +35,7 @@ function reasonOf({ cause, reason, failure, remedy }: Obstacle): Obstacle {
   return { cause, reason, ...(failure === undefined ? {} : { failure }), ...(remedy === undefined ? {} : { remedy }) };
 }
 
-function draftOf(backend: Backend, step: ServingStep): ActionDraft {
+function draftOf(backend: Backend, step: ServingStep, retry: boolean): ActionDraft {
   const { name, location } = backend.metadata;
   const base = {
     object: `backend/${name}`,
@@ -50,33 +52,26 @@ function draftOf(backend: Backend, step: ServingStep): ActionDraft {
   switch (step.verb) {
     case "deactivate":
       return { ...base, ...stopped(name), verb: "deactivate", work: { verb: "deactivate", backend: name } };
-    case "restore": {
-      const { model, source, digest, argv } = step.target;
-      const place = source ?? { store: "directory", ref: model };
-      return {
-        ...base,
-        ...place,
-        verb: "activate",
-        name: model,
-        work: { verb: "activate", backend: name, model, restore: true, target: digest, argv },
-      };
-    }
+    case "restore":
+      return { ...base, ...activation(name, step.target), work: { ...serve(name, step.target), restore: true } };
     case "activate": {
       const { wanted } = step;
-      if (wanted.state === "arriving")
-        return {
-          ...base,
-          store: wanted.store,
-          ref: wanted.ref,
-          verb: "activate",
-          name: wanted.model,
-          work: { verb: "activate", backend: name, model: wanted.model },
-        };
-      const { model, source, digest, argv } = wanted.target;
-      const place = source ?? { store: "directory", ref: model };
-      return { ...base, ...place, verb: "activate", name: model, work: { verb: "activate", backend: name, model, target: digest, argv } };
+      const again = retry ? { retry: true as const } : {};
+      if (wanted.state === "ready") return { ...base, ...activation(name, wanted.target), work: { ...serve(name, wanted.target), ...again } };
+      const { model, store, ref } = wanted;
+      return { ...base, store, ref, verb: "activate", name: model, work: { verb: "activate", backend: name, model, ...again } };
     }
   }
+}
+
+type Activation = Extract<Work, { verb: "activate" }>;
+
+function serve(backend: string, { model, digest, argv }: ServingTarget): Activation {
+  return { verb: "activate", backend, model, target: digest, argv };
+}
+
+function activation(backend: string, { model, source }: ServingTarget): Pick<ActionDraft, "verb" | "name" | "store" | "ref"> {
+  return { verb: "activate", name: model, ...(source ?? { store: "directory", ref: `backend/${backend}` }) };
 }
 
 function stopped(backend: string): { readonly name: string; readonly store: StoreId; readonly ref: string } {

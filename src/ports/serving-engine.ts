@@ -9,6 +9,15 @@ export interface ServingEngine {
   generateOne(servedId: string, timeout: Milliseconds, signal: AbortSignal): Promise<void>;
 }
 
+/** A piece of a text file that somebody writes to. */
+export interface GrowingText {
+  readonly text: string;
+  /** Position of the first byte that was not read. */
+  readonly next: number;
+  /** Identity of the file: another one when it was replaced. */
+  readonly file: string;
+}
+
 /** Files of an activation: its record, the state file, its log. */
 export interface ActivationFiles {
   /** Undefined when there is none. */
@@ -18,6 +27,8 @@ export interface ActivationFiles {
   /** Already absent is success. */
   remove(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
+  /** What a growing text file has from a position on (negative = counted from its end), at most 1 MiB at once; undefined when there is none. */
+  readFrom(path: string, position: number): Promise<GrowingText | undefined>;
   /** The last bytes of a text file, or an empty text when there is none. */
   tail(path: string, bytes: number): Promise<string>;
   /** Names of the files in a folder; none when it is not there. */

@@ -6,11 +6,22 @@ import { redact } from "./redact.ts";
  */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
 
+// oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
+const colours = /\u001b\[[0-9;]*m/g;
+
 const shortForms: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** One line of text that a terminal shows as it stands: nothing in it can act on the terminal or on the CI service that reads the log. */
 export function plainText(text: string): string {
   return guardCommands(escapeUnprintable(redact(text)));
+}
+
+/** Many lines, for example of a log: colours are left out, everything else that could act on the terminal is made visible. */
+export function plainLines(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => plainText(line.replaceAll(colours, "").replaceAll("\r", "")).replaceAll("\\t", "\t"))
+    .join("\n");
 }
 
 /** Makes every character that is not simply visible visible, for example `\u{1b}` for ESC. */

@@ -61,6 +61,7 @@ export type WrittenWork = {
   readonly backend: string;
   readonly model: string;
   readonly restore?: true;
+  readonly retry?: true;
   readonly target?: WrittenSha256;
   readonly argv?: readonly string[];
 } | {

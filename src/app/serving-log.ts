@@ -1,0 +1,65 @@
+import { isEngine } from "../domain/activation-arguments.ts";
+import type { Backend } from "../domain/backend.ts";
+import { failed } from "../domain/failure.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { GrowingText } from "../ports/serving-engine.ts";
+import { logPath, type ServingMachine } from "./activation-host.ts";
+import { readRecord } from "./activation-journal.ts";
+import { placeOf } from "./converge-serving.ts";
+
+/** A piece of a log and the file it is from. */
+export interface LogPiece extends GrowingText {
+  readonly path: string;
+}
+
+type Files = Pick<ServingMachine, "files" | "paths">;
+
+/** Where the engine of a backend writes: the one that starts, else the one that serves, else the one that would be started. */
+export async function logOf(machine: Files, backend: Backend, model: string | undefined): Promise<string> {
+  if (!isEngine(backend.type))
+    throw failed("invalid-input", `Holdfast does not start ${backend.metadata.name}, so it keeps no log of it`, {
+      ...(backend.type === "ollama" ? { remedy: "Ollama writes its own: journalctl -u ollama, or ~/.ollama/logs/server.log" } : {}),
+    });
+  if (model !== undefined) return logPath(machine.paths, backend.type, model);
+  const { pending, committed, attempts } = (await readRecord(machine, placeOf(backend, undefined))).record;
+  const started = pending !== undefined && "log" in pending ? pending.log : committed?.log;
+  if (started !== undefined) return started;
+  const declared = backend.active?.kind === "model" ? backend.active.name : undefined;
+  if (declared !== undefined && attempts.length > 0) return logPath(machine.paths, backend.type, declared);
+  throw failed("not-found", `Holdfast never started anything on ${backend.metadata.name}`, {
+    remedy: "holdfast reconcile starts what is declared active; --model NAME shows the log of a model that was served earlier",
+  });
+}
+
+const longestLine = 400;
+const shortestTail = 64 * 1024;
+
+/** The last lines of a log; throws HoldfastError when there is none. */
+export async function lastLog(machine: Files, path: string, lines: number): Promise<LogPiece> {
+  const piece = await machine.files.readFrom(path, -Math.max(shortestTail, lines * longestLine));
+  if (piece === undefined) throw failed("not-found", `there is no log at ${path}`);
+  const kept = piece.text.split("\n").slice(-(lines + (piece.text.endsWith("\n") ? 1 : 0)));
+  return { ...piece, path, text: kept.join("\n") };
+}
+
+const pollEvery = 250;
+
+/** What is written after a piece, also when a switch has begun another log; ends when the signal aborts. */
+export async function* followLog(
+  machine: Files,
+  { start, pathNow }: { readonly start: LogPiece; readonly pathNow: () => Promise<string> },
+  clock: Pick<Clock, "sleep">,
+  signal: AbortSignal,
+): AsyncGenerator<LogPiece> {
+  let known = start;
+  while (!signal.aborted) {
+    const path = await pathNow();
+    const continued = path === known.path ? await machine.files.readFrom(path, known.next) : undefined;
+    const piece = continued?.file === known.file ? continued : await machine.files.readFrom(path, 0);
+    if (piece !== undefined) {
+      known = { ...piece, path };
+      if (piece.text !== "") yield known;
+    }
+    await clock.sleep(pollEvery, signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,117 @@
+import { relative } from "node:path";
+import { currentActivation, type CurrentActivation } from "../../app/current-activation.ts";
+import { exitCodes } from "../../app/exit-code.ts";
+import type { Host } from "../../app/host.ts";
+import { placeOf } from "../../app/converge-serving.ts";
+import type { Project } from "../../app/read-project.ts";
+import { isEngine } from "../../domain/activation-arguments.ts";
+import { stateFileOwner } from "../../domain/active-state.ts";
+import { plainText } from "../../report/escape.ts";
+import { formatAge, formatInstant } from "../../report/quantities.ts";
+import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
+import type { CommonOptions, Session } from "../session.ts";
+
+/** One backend with what the manifests say of it. */
+export interface ServedNow extends CurrentActivation {
+  readonly url?: string;
+  /** Model, `none`, or undefined when the manifests leave it open. */
+  readonly declared?: string;
+}
+
+/** `holdfast current-model`: what every single-port backend serves right now. Looks, and changes nothing. */
+export async function currentModel(session: Session, options: CommonOptions): Promise<number> {
+  const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
+  const host = await session.host();
+  const now = await lookAtServing(host, await session.project(host), session.signal);
+  writeOutputs(outputs, {
+    text: () => (now.length === 0 ? "No manifest declares a vllm, lmdeploy or gguf Backend.\n" : currentText(now, session, host)),
+    json: () => jsonAnswer("CurrentModel", currentJson(now)),
+  });
+  return now.some((current) => current.state === "unknown") ? exitCodes.unknown : exitCodes.done;
+}
+
+/** Looks at every backend whose server Holdfast can start. The first one is the one that the state file speaks about. */
+export async function lookAtServing(
+  host: Host,
+  { desired, lock }: Extract<Project, { state: "valid" }>,
+  signal: AbortSignal,
+): Promise<readonly ServedNow[]> {
+  const { machine, serving } = await host.connect(desired, "server", { memory: await host.state.load(), lock });
+  const owner = stateFileOwner(desired.backends);
+  const engines = desired.backends.filter((backend) => isEngine(backend.type));
+  const ordered = engines.toSorted((a, b) => Number(b === owner) - Number(a === owner));
+  return Promise.all(
+    ordered.map(async (backend) => {
+      const place = placeOf(backend, backend === owner ? machine.stateFile : undefined);
+      const current = await currentActivation({ ...machine, serving }, place, signal);
+      const declared = backend.active?.kind === "model" ? backend.active.name : backend.active?.kind;
+      return { ...current, ...(backend.url === undefined ? {} : { url: backend.url }), ...(declared === undefined ? {} : { declared }) };
+    }),
+  );
+}
+
+/** For programs: the members of the state file, then everything else. */
+export function currentJson(now: readonly ServedNow[]): object {
+  const [first] = now;
+  const { logical_name = null, served_model_id = null, port = null, pid = null, started_at = null } = first?.active ?? {};
+  const backends = now.map(({ backend, state, declared, active, served, notes, record }) => ({
+    backend,
+    state,
+    declared: declared ?? null,
+    active: active ?? null,
+    served: served ?? null,
+    condition: record?.condition ?? null,
+    log: record?.committed?.log ?? null,
+    notes,
+  }));
+  return { logical_name, served_model_id, port, pid, started_at, state: first?.state ?? "stopped", backends };
+}
+
+/** For people: one paragraph for each backend. */
+export function currentText(now: readonly ServedNow[], { paint }: Pick<Session, "paint">, host: Host): string {
+  const paragraphs = now.map((current) => {
+    const head = `${plainText(current.backend)}  ${paint(current.state === "serving" ? "add" : "warning", plainText(headline(current)))}\n`;
+    const rows = rowsOf(current, host).flatMap(([title, value]) => (value === undefined ? [] : [`  ${title.padEnd(9)} ${plainText(value)}\n`]));
+    return `${head}${rows.join("")}${current.notes.map((note) => `  ! ${plainText(note)}\n`).join("")}`;
+  });
+  return paragraphs.join("\n");
+}
+
+function headline({ state, active, record }: ServedNow): string {
+  const model = active?.logical_name ?? record?.pending?.target?.model ?? "a model";
+  switch (state) {
+    case "serving":
+      return `serves ${model}`;
+    case "loading":
+      return `is starting ${model}`;
+    case "silent":
+      return `${model} runs and does not answer as it should`;
+    case "foreign":
+      return active === undefined ? "is taken by somebody else's server" : `serves ${model}, started by another program`;
+    case "stopped":
+      return "serves nothing";
+    case "unknown":
+      return "cannot be looked at";
+  }
+}
+
+function rowsOf({ url, active, declared, record, served, state }: ServedNow, host: Host): readonly (readonly [string, string | undefined])[] {
+  const started = active === undefined ? undefined : new Date(active.started_at * 1000).toISOString();
+  const log = record?.committed?.log;
+  const ids = served?.state === "serving" ? served.models.map((model) => model.id).join(", ") : undefined;
+  const condition = record?.condition;
+  const differs = declared !== undefined && declared !== (active?.logical_name ?? "none");
+  return [
+    ["endpoint", url === undefined ? undefined : `${url}/v1`],
+    ["model id", active?.served_model_id ?? ids],
+    [
+      "process",
+      active === undefined || started === undefined
+        ? undefined
+        : `pid ${active.pid}, since ${formatInstant(started)} (${formatAge(started, host.clock.now())})`,
+    ],
+    ["declared", declared === undefined ? "the manifests leave it open" : differs ? `${declared} (holdfast reconcile puts it right)` : declared],
+    ["last", condition === undefined || condition.status === "True" ? undefined : condition.message],
+    ["log", log === undefined || state === "stopped" ? undefined : relative(host.paths.root, log) || log],
+  ];
+}
