@@ -2,6 +2,7 @@ import { lastLines, reasonInLog, startFailureKind } from "../domain/activation-l
 import type { ServingTarget } from "../domain/activation.ts";
 import { failed, toFailure, type Failure, type HoldfastError } from "../domain/failure.ts";
 import type { ProcessExit } from "../ports/process.ts";
+import { quotedCommand } from "../report/command-line.ts";
 import type { ActivationHost, StartJob } from "./activation-host.ts";
 
 /** As much of a log as is searched for the reason (requirements 2.10). */
@@ -30,7 +31,7 @@ export async function explainStart(
   const reason = said === undefined || cause.code === "integrity" ? cause.message : `${cause.message}: ${said}`;
   const { target, log } = started;
   const state = job.place.stateFile === undefined ? "" : `, state file ${job.place.stateFile}`;
-  const where = `log ${log}, command ${quoted(target.argv)}${state}`;
+  const where = `log ${log}, command ${quotedCommand(target.argv)}${state}`;
   const remedies = {
     "gpu-busy": "the GPU has no room: free its memory, or lower --gpu-memory-utilization or --max-model-len",
     "launch-config": `the launch configuration is wrong: change launch of Model ${target.model} or of Backend ${job.place.backend}`,
@@ -51,11 +52,6 @@ async function tailOf(host: ActivationHost, log: string): Promise<string> {
   } catch {
     return "";
   }
-}
-
-/** An argument list as a person could type it. */
-export function quoted(argv: readonly string[]): string {
-  return argv.map((argument) => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`)).join(" ");
 }
 
 /** The error of a failed start, with what became of the previous model. */

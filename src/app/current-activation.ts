@@ -30,23 +30,24 @@ export async function currentActivation(host: Looker, place: Place, signal: Abor
   const [seen, served] = await Promise.all([observeActivation(host, place), reader?.observe(signal)]);
   if (seen.state === "unknown") return { backend, state: "unknown", ...(served === undefined ? {} : { served }), notes: [seen.failure.message] };
   const written = await readStateFile(host, place, seen);
-  const stand = standOf(place, seen, served, written);
+  const stand = standOf(place.port, seen, served, written.active);
   const notes = [...(seen.recordProblem === undefined ? [] : [seen.recordProblem]), ...written.notes, ...stand.notes];
   return { backend, record: seen.record, ...(served === undefined ? {} : { served }), ...stand, notes };
 }
 
 type Stand = Pick<CurrentActivation, "state" | "active" | "notes">;
 
-function standOf(place: Place, seen: Seen, served: ServingObservation | undefined, written: Written): Stand {
+/** How a backend stands, out of what was observed; `written` is what the state file says of a server that lives. */
+export function standOf(port: number, seen: Seen, served: ServingObservation | undefined, written?: ActiveState): Stand {
   const { committed, pending } = seen.record;
   if (committed !== undefined && leaderLives(committed, seen.ours))
     return { state: answers(committed.target, served) ? "serving" : "silent", active: activeStateOf(committed), notes: [] };
-  if (seen.ours.length === 0) return theirs(place, seen, written);
+  if (seen.ours.length === 0) return theirs(port, seen, written);
   const note = `${pending?.target?.model ?? "a server"} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`;
   return { state: "loading", notes: [note] };
 }
 
-function theirs({ port }: Place, { strangers: [stranger], listening }: Seen, { active }: Written): Stand {
+function theirs(port: number, { strangers: [stranger], listening }: Seen, active: ActiveState | undefined): Stand {
   if (!listening && stranger === undefined) return { state: "stopped", notes: [] };
   const who = stranger === undefined ? "a process of another user" : `pid ${stranger.pid}`;
   return { state: "foreign", ...(active === undefined ? {} : { active }), notes: [`${who} has port ${port}, and Holdfast did not start it`] };

@@ -1,6 +1,8 @@
 import type { Assessment } from "../domain/assess.ts";
 import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
 import type { Instant } from "../domain/resource.ts";
+import type { ActiveState } from "../domain/active-state.ts";
+import { standOf, type CurrentActivation } from "./current-activation.ts";
 import type { Preview } from "./preview.ts";
 
 /** One declared model as it stands: two separate words for drift (does it match?) and health (can it be used?). */
@@ -44,6 +46,33 @@ export function statusOf(view: Preview): readonly ModelStatus[] {
       protect,
       message: worst?.message ?? "",
     };
+  });
+}
+
+/** One single-port backend as it stands. */
+export interface BackendStatus {
+  readonly backend: string;
+  /** Model, or `none`. */
+  readonly declared: string;
+  readonly state: CurrentActivation["state"];
+  readonly active?: ActiveState;
+  /** Why it does not serve what is declared, or what last went wrong. */
+  readonly message: string;
+}
+
+/** The status of every backend whose server Holdfast starts and the manifests decide about. */
+export function servingStatusOf({ input, drifts }: Preview): readonly BackendStatus[] {
+  return (input.activations ?? []).flatMap((observation): readonly BackendStatus[] => {
+    const { backend } = observation;
+    const active = input.desired.backends.find((candidate) => candidate.metadata.name === backend)?.active;
+    const drift = drifts.find((candidate) => candidate.object === `backend/${backend}`);
+    const base = { backend, declared: active === undefined ? "left the manifests" : active.kind === "none" ? "none" : active.name };
+    if (observation.state === "unknown") return [{ ...base, state: "unknown", message: observation.failure.message }];
+    const served = input.observed.serving.find((candidate) => candidate.backend === backend);
+    const stand = standOf(observation.record.port, observation, served);
+    const { condition } = observation.record;
+    const last = condition === undefined || condition.status === "True" || condition.reason === "Stopped" ? "" : condition.message;
+    return [{ ...base, state: stand.state, ...(stand.active === undefined ? {} : { active: stand.active }), message: drift?.message ?? last }];
   });
 }
 

@@ -1,4 +1,5 @@
-import type { Plan } from "./action.ts";
+import { isSwitch, type Plan } from "./action.ts";
+import { isEngine } from "./activation-arguments.ts";
 import type { Assessment, Defect } from "./assess.ts";
 import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
@@ -19,7 +20,7 @@ export function diff(assessments: readonly Assessment[], plan: Plan, input: Plan
     ...unknownStoreFindings(input),
     ...extraFindings(plan, input),
     ...staleRunners(input),
-    ...assessments.flatMap((assessment) => servingFindings(assessment, input)),
+    ...servingFindings(plan, input),
     ...roleFindings(assessments, input),
   ];
   return findings
@@ -181,38 +182,42 @@ function staleRunners(input: PlanInput): readonly Finding[] {
   });
 }
 
-/** Compares what a single-port backend serves with the model that the manifests want active on it. */
-function servingFindings(assessment: Assessment, input: PlanInput): readonly Finding[] {
-  const { metadata, servedModelId } = assessment.model;
-  const backends = input.desired.backends.filter((backend) => backend.active?.kind === "model" && backend.active.name === metadata.name);
-  return backends.flatMap((backend): readonly Finding[] => {
+/** Backends that do not serve what the manifests say: for those that Holdfast starts, as the plan found; for others, by what they list. */
+function servingFindings(plan: Plan, input: PlanInput): readonly Finding[] {
+  return input.desired.backends.flatMap((backend): readonly Finding[] => {
+    if (backend.active === undefined) return [];
     const serving = input.observed.serving.find((candidate) => candidate.backend === backend.metadata.name);
-    const problem = serving === undefined ? undefined : servingProblem(serving, servedModelId ?? metadata.name);
-    if (problem === undefined) return [];
-    const [kind, message, actual] = problem;
-    return [
-      {
-        object: `backend/${backend.metadata.name}`,
-        class: kind,
-        message,
-        location: backend.metadata.location,
-        expected: servedModelId ?? metadata.name,
-        ...(actual === undefined ? {} : { actual }),
-      },
-    ];
+    const wanted = wantedId(backend.active, input);
+    const base = { object: `backend/${backend.metadata.name}`, location: backend.metadata.location, expected: wanted } as const;
+    const actual = serving?.state === "serving" ? { actual: serving.models.map((model) => model.id).join(", ") } : {};
+    if (isEngine(backend.type)) return plannedFindings(base.object, plan).map((finding) => ({ ...base, ...actual, ...finding }));
+    const problem = serving === undefined ? undefined : servingProblem(serving, wanted);
+    return problem === undefined ? [] : [{ ...base, ...actual, class: problem[0], message: problem[1] }];
   });
 }
 
-function servingProblem(serving: ServingObservation, wanted: string): readonly [DriftClass, string, string?] | undefined {
+function wantedId(active: NonNullable<PlanInput["desired"]["backends"][number]["active"]>, { desired }: PlanInput): string {
+  if (active.kind === "none") return "nothing";
+  return desired.models.find((model) => model.metadata.name === active.name)?.servedModelId ?? active.name;
+}
+
+function plannedFindings(object: Finding["object"], plan: Plan): readonly Pick<Finding, "class" | "message">[] {
+  const action = plan.actions.find((candidate) => candidate.object === object && isSwitch(candidate.verb));
+  const obstacles = plan.blocked.filter((candidate) => candidate.object === object);
+  const found = [...(action === undefined ? [] : [{ cause: "backend", reason: action.reason } as const]), ...obstacles];
+  return found.slice(0, 1).map(({ cause, reason }) => ({ class: cause === "unknown" ? "unknown" : "backend", message: reason }));
+}
+
+function servingProblem(serving: ServingObservation, wanted: string): readonly [DriftClass, string] | undefined {
   switch (serving.state) {
     case "unknown":
       return ["unknown", serving.failure.message];
     case "down":
-      return ["backend", `nothing serves ${wanted} on ${serving.backend}`];
+      return wanted === "nothing" ? undefined : ["backend", `nothing serves ${wanted} on ${serving.backend}`];
     case "serving": {
-      if (serving.models.some((model) => model.id === wanted)) return undefined;
-      const ids = serving.models.map((model) => model.id).join(", ");
-      return ["backend", `${serving.backend} serves ${ids === "" ? "nothing" : ids} instead of ${wanted}`, ids];
+      const ids = serving.models.map((model) => model.id);
+      if (wanted === "nothing" ? ids.length === 0 : ids.includes(wanted)) return undefined;
+      return ["backend", `${serving.backend} serves ${ids.length === 0 ? "nothing" : ids.join(", ")} instead of ${wanted}`];
     }
   }
 }

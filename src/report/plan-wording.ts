@@ -1,6 +1,7 @@
 import type { Action, Blocked, Plan, PlanSummary, Verb } from "../domain/action.ts";
 import { isDestructive } from "../domain/guards.ts";
 import type { Verdict } from "../domain/policy.ts";
+import { quotedCommand } from "./command-line.ts";
 import { formatBytes, shortDigest } from "./quantities.ts";
 import type { Tone } from "./paint.ts";
 
@@ -95,7 +96,7 @@ export function actionSubject(action: Action): string {
     case "activate":
       return `${work.model} on ${work.backend}`;
     case "deactivate":
-      return `on ${work.backend}`;
+      return "";
     default:
       return "";
   }
@@ -107,6 +108,7 @@ export function actionNotes(action: Action): readonly string[] {
   if ((work.verb === "pull" || work.verb === "repair") && work.request.kind === "ollama" && work.request.pin !== undefined) {
     return [`the tag has moved upstream: the locked manifest ${shortDigest(work.request.pin.digest)} is served to Ollama from loopback`];
   }
+  if (work.verb === "activate" && work.argv !== undefined) return [`runs: ${quotedCommand(work.argv)}`];
   if (work.verb === "purge" && work.request.quarantine) return ["not re-fetchable: the bytes are kept in quarantine"];
   return [];
 }

@@ -25,6 +25,8 @@ export interface StatusTextOptions {
   readonly colour?: Paint;
   /** Sentences below the table, for example why something is unknown. */
   readonly notes?: readonly string[];
+  /** Single-port backends, in a table of their own. */
+  readonly backends?: readonly BackendRow[];
 }
 
 const columns: readonly Column[] = [
@@ -39,9 +41,42 @@ const columns: readonly Column[] = [
   { title: "since", align: "right" },
 ];
 
+/** One single-port backend in its own table. */
+export interface BackendRow {
+  readonly name: string;
+  readonly declared: string;
+  readonly serves: string;
+  readonly state: string;
+  readonly message: string;
+  /** Since when the server runs. */
+  readonly since?: Instant;
+}
+
+const backendColumns: readonly Column[] = [
+  { title: "backend", minimum: 8 },
+  { title: "declared", minimum: 8 },
+  { title: "serves", minimum: 8 },
+  { title: "state", minimum: 8 },
+  { title: "since", align: "right" },
+  { title: "message", minimum: 20 },
+];
+
+function backendsText(rows: readonly BackendRow[], { now, ...table }: Omit<StatusTextOptions, "notes" | "backends">): string {
+  if (rows.length === 0) return "";
+  const cells = rows.map((row) => [
+    row.name,
+    row.declared,
+    row.serves,
+    row.state,
+    row.since === undefined ? "" : formatAge(row.since, now),
+    row.message,
+  ]);
+  return `\n${renderTable(backendColumns, cells, table)}\n`;
+}
+
 /** One row per model, and below it what is not known. */
 export function renderStatusText(rows: readonly StatusRow[], options: StatusTextOptions): string {
-  const { now, notes = [], ...table } = options;
+  const { now, notes = [], backends = [], ...table } = options;
   const cells = rows.map((row) => [
     row.name,
     row.roles.join(","),
@@ -53,5 +88,5 @@ export function renderStatusText(rows: readonly StatusRow[], options: StatusText
     row.sizeBytes === undefined ? "?" : formatBytes(row.sizeBytes),
     row.since === undefined ? "" : formatAge(row.since, now),
   ]);
-  return [renderTable(columns, cells, table), ...notes.map((note) => `${plainText(note)}\n`)].join("");
+  return [renderTable(columns, cells, table), backendsText(backends, { now, ...table }), ...notes.map((note) => `${plainText(note)}\n`)].join("");
 }

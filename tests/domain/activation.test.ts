@@ -144,7 +144,8 @@ describe("what is started", () => {
       backendOf("c", { type: "vllm", active: none }),
     ];
     expect(stateFileOwner(others)?.metadata.name).toBe("b");
-    expect(stateFileOwner([backendOf("o"), backendOf("v", { type: "vllm" })])).toBeUndefined();
+    expect(stateFileOwner([backendOf("o"), backendOf("v", { type: "vllm" })])?.metadata.name).toBe("v");
+    expect(stateFileOwner([backendOf("o")])).toBeUndefined();
   });
 });
 

@@ -1,8 +1,8 @@
 import { exitCodes } from "../../app/exit-code.ts";
 import { preview } from "../../app/preview.ts";
-import { statusOf, type ModelStatus } from "../../app/status.ts";
+import { servingStatusOf, statusOf, type BackendStatus, type ModelStatus } from "../../app/status.ts";
 import { formatAge, formatRevision, shortDigest } from "../../report/quantities.ts";
-import { renderStatusText } from "../../report/status-text.ts";
+import { renderStatusText, type BackendRow } from "../../report/status-text.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 import { previewOptions } from "./plan-options.ts";
@@ -14,12 +14,20 @@ export async function status(session: Session, options: CommonOptions): Promise<
   const project = await session.project(host);
   const view = await preview(host, project, await previewOptions(session, host, {}), session.signal);
   const rows = statusOf(view);
+  const backends = servingStatusOf(view);
   const [lastRun] = await host.state.runs(1);
   const now = host.clock.now();
   const unknown = view.observed.stores.flatMap((store) => (store.state === "unknown" ? [`${store.store} is unknown: ${store.failure.message}`] : []));
   const basis = `Revision ${formatRevision(view.plan.revision)}, looked at level ${view.observed.level} just now; last pass ${lastRun === undefined ? "never" : `${formatAge(lastRun.endedAt, now)} ago with exit code ${lastRun.exitCode}`}.`;
   writeOutputs(outputs, {
-    text: () => renderStatusText(rows.map(rowOf), { now, width: session.tableWidth, colour: session.paint, notes: [...unknown, basis] }),
+    text: () =>
+      renderStatusText(rows.map(rowOf), {
+        now,
+        width: session.tableWidth,
+        colour: session.paint,
+        notes: [...unknown, basis],
+        backends: backends.map(backendRowOf),
+      }),
     json: () =>
       jsonAnswer("Status", {
         revision: view.plan.revision,
@@ -27,10 +35,16 @@ export async function status(session: Session, options: CommonOptions): Promise<
         observedAt: view.observed.at,
         lastRun: lastRun === undefined ? null : { at: lastRun.endedAt, exitCode: lastRun.exitCode, revision: lastRun.revision },
         models: rows,
+        backends,
         stores: view.observed.stores.map(({ store, state }) => ({ store, state })),
       }),
   });
-  return unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
+  return unknown.length > 0 || backends.some((backend) => backend.state === "unknown") ? exitCodes.unknown : exitCodes.done;
+}
+
+function backendRowOf({ backend, declared, state, active, message }: BackendStatus): BackendRow {
+  const since = active === undefined ? {} : { since: new Date(active.started_at * 1000).toISOString() };
+  return { name: backend, declared, serves: active?.logical_name ?? "", state, message, ...since };
 }
 
 function rowOf(model: ModelStatus): Parameters<typeof renderStatusText>[0][number] {
