@@ -14,11 +14,13 @@ export interface StartFailure {
   readonly failure: Failure;
   /** One clause: what went wrong. */
   readonly reason: string;
+  /** Log, command and state file, so that a person can go on from there. */
+  readonly where: string;
   /** Last lines of the log. */
   readonly lines: readonly string[];
 }
 
-/** What went wrong, in words and with the log's own; names log, command and state file so that a person can go on from there. */
+/** What went wrong, in words and with the log's own. */
 export async function explainStart(
   job: StartJob,
   started: { readonly target: ServingTarget; readonly log: string; readonly exit?: ProcessExit },
@@ -40,10 +42,10 @@ export async function explainStart(
   const failure: Failure = {
     code: cause.code,
     retry: kind === "gpu-busy" ? "transient" : cause.retry,
-    message: `${target.model} did not come up on ${job.url}: ${reason} (${where})`,
+    message: `${target.model} did not come up on ${job.url}: ${reason}`,
     remedy: remedies[kind],
   };
-  return { failure, reason, lines: lastLines(text, keptLines) };
+  return { failure, reason, where, lines: lastLines(text, keptLines) };
 }
 
 async function tailOf(host: ActivationHost, log: string): Promise<string> {
@@ -55,7 +57,7 @@ async function tailOf(host: ActivationHost, log: string): Promise<string> {
 }
 
 /** The error of a failed start, with what became of the previous model. */
-export function startError({ failure }: StartFailure, aftermath: string): HoldfastError {
+export function startError({ failure, where }: StartFailure, aftermath: string): HoldfastError {
   const { code, retry, message, remedy } = failure;
-  return failed(code, `${message}; ${aftermath}`, { retry, ...(remedy === undefined ? {} : { remedy }) });
+  return failed(code, `${message}; ${aftermath} (${where})`, { retry, ...(remedy === undefined ? {} : { remedy }) });
 }

@@ -184,13 +184,14 @@ function adoptDraft(held: Held, after: readonly string[]): ActionDraft {
 function planHash(held: Held): PlanPart {
   // Without a location the bytes are on another machine and cannot be read from here; the drift report says so.
   if (held.lock === undefined || held.unverified.length === 0 || held.holding.location === undefined) return nothing;
-  const files = held.unverified.length === 1 ? "1 locked file was" : `${held.unverified.length} locked files were`;
+  const many = held.unverified.length;
+  const files = many === 1 ? "1 locked file was not hashed since it last changed" : `${many} locked files were not hashed since they last changed`;
   const expected = Object.fromEntries(held.lock.artifacts.map((artifact) => [artifact.path, artifact.sha256]));
   return act({
     ...subjectOf(held, held.holding.ref),
     verb: "hash",
     cause: "unverified",
-    reason: `${files} not hashed since they last changed`,
+    reason: files,
     risk: "none",
     bytesToDownload: 0,
     sizeUnknown: false,

@@ -61,6 +61,13 @@ export function renderPlanText(plan: Plan, options: PlanTextOptions = {}): strin
   return `${sections.join("\n\n")}\n`;
 }
 
+/** Only what is not acted on, for example what of a saved plan may not run any more; nothing when there is none. */
+export function renderBlockedText(plan: Plan, options: PlanTextOptions = {}): string {
+  return blockedSection(plan.blocked, lookOf(plan, options))
+    .map((section) => `${section}\n\n`)
+    .join("");
+}
+
 function lookOf(plan: Plan, options: PlanTextOptions): Look {
   const widths = [...plan.actions, ...plan.blocked].map((item) => displayWidth(plainText(item.object)));
   return {

@@ -2,8 +2,11 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { failed } from "../../domain/failure.ts";
 import { applyPlan } from "../../app/apply-plan.ts";
+import type { PassResult } from "../../app/reconcile.ts";
+import type { Plan } from "../../domain/action.ts";
+import { canonicalJson } from "../../domain/json.ts";
 import { decodePlan } from "../../manifest/plan-file.ts";
-import { renderPlanText } from "../../report/plan-text.ts";
+import { renderBlockedText, renderPlanText } from "../../report/plan-text.ts";
 import { decodeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 import { planFormats } from "./plan.ts";
@@ -30,8 +33,16 @@ export async function apply(
   if (outputs.some((output) => output.format === "text"))
     process.stdout.write(`${renderPlanText(plan, { host: host.name, colour: session.paint, ci: true, width: session.width })}\n`);
   const result = await applyPlan(host, project, plan, { ...(await previewOptions(session, host, {})), command: "apply" }, session.signal);
+  if (outputs.some((output) => output.format === "text")) process.stdout.write(refusedText(session, plan, result));
   showResult(session, result, { outputs, host: host.name, root: host.paths.root });
   return result.exitCode;
+}
+
+/** What of the plan file may not run any more. */
+function refusedText(session: Session, plan: Plan, { before }: PassResult): string {
+  const known = new Set(plan.blocked.map(canonicalJson));
+  const blocked = before.plan.blocked.filter((item) => !known.has(canonicalJson(item)));
+  return renderBlockedText({ ...before.plan, blocked }, { colour: session.paint, width: session.width });
 }
 
 /** The text of a plan file. */

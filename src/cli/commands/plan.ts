@@ -36,9 +36,19 @@ export async function plan(session: Session, options: PlanningOptions): Promise<
 async function savePlan(host: Host, file: string, made: Plan): Promise<void> {
   const path = resolve(file);
   const before = await host.outputs.read(path);
-  if (before !== undefined && !/^\s*\{[^}]*"formatVersion"/.test(before))
+  if (before !== undefined && !isPlanFile(before))
     throw failed("invalid-input", `${file} exists and is not a plan file`, { remedy: "choose another file for --out" });
   await host.outputs.write(path, encodePlan(made));
+}
+
+/** A plan of any version: its decoder takes only the present one. */
+function isPlanFile(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && "formatVersion" in value && "actions" in value;
+  } catch {
+    return false;
+  }
 }
 
 interface Shown {
