@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,10 +10,13 @@ import { writeGgufModel, writeHubModel, writeOllamaModel } from "./models.ts";
 
 /**
  * The whole loop on tiny real models, offline: a hub on loopback, a plan, the apply, an empty plan, a lock, one flipped byte, the drift that names
- * it, the repair. Everything happens below one temporary folder, which is left for you to look at.
+ * it, the repair, and a switch of what is served, on a stand-in for vLLM. Everything happens below one temporary folder, which is left for you to look at.
  */
 
-const cli = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "dist", "cli", "main.js");
+const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const cli = join(repository, "dist", "cli", "main.js");
+/** Speaks vLLM's command line and endpoints; runs no model. */
+const standIn = join(repository, "tests", "fakes", "vllm", "vllm.ts");
 const home = await mkdtemp(join(tmpdir(), "holdfast-quickstart-"));
 const project = join(home, "project");
 const cache = join(home, "hub-cache");
@@ -24,7 +28,21 @@ const environment: NodeJS.ProcessEnv = {
   ...(process.env["NO_COLOR"] === undefined ? {} : { NO_COLOR: process.env["NO_COLOR"] }),
 };
 
-const manifests = (store: string): string => `# yaml-language-server: $schema=../configs/schemas/manifest.schema.json
+interface Choices {
+  readonly store: string;
+  readonly port: number;
+  /** What the single-port backend serves. */
+  readonly active?: string;
+  /** More arguments for the engine. */
+  readonly args?: readonly string[];
+}
+
+const manifests = ({
+  store,
+  port,
+  active = "none",
+  args = [],
+}: Choices): string => `# yaml-language-server: $schema=../configs/schemas/manifest.schema.json
 apiVersion: holdfast.dev/v1
 kind: Model
 metadata:
@@ -36,6 +54,9 @@ spec:
       revision: main
   roles: [chat]
   license: apache-2.0
+  backend: gpu
+  launch:
+    args: ${JSON.stringify(args)}
 ---
 apiVersion: holdfast.dev/v1
 kind: Model
@@ -56,6 +77,20 @@ metadata:
 spec:
   type: ollama
   store: ${JSON.stringify(store)}
+---
+apiVersion: holdfast.dev/v1
+kind: Backend
+metadata:
+  name: gpu
+spec:
+  type: vllm
+  host: 127.0.0.1
+  port: ${port}
+  active: ${active}
+  launch:
+    command: ${JSON.stringify([process.execPath, standIn])}
+  activation:
+    startTimeout: 60s
 `;
 
 function heading(number: number, text: string): void {
@@ -81,6 +116,20 @@ async function startMirror(): Promise<{ readonly child: ChildProcess; readonly u
     if (url !== undefined) return { child, url };
   }
   throw new Error("the mirror did not start");
+}
+
+async function declare(choices: Choices): Promise<void> {
+  await writeFile(join(project, "manifests", "models.yaml"), manifests(choices));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port is free");
+  return address.port;
 }
 
 async function fillShelf(): Promise<string> {
@@ -112,8 +161,9 @@ async function flipOneByte(): Promise<string> {
 const started = performance.now();
 process.stdout.write(`Holdfast quickstart. No network, no Ollama, no GPU: a hub on loopback serves tiny real models.\nEverything is below ${home}\n`);
 const store = await fillShelf();
+const port = await freePort();
 await mkdir(join(project, "manifests"), { recursive: true });
-await writeFile(join(project, "manifests", "models.yaml"), manifests(store));
+await declare({ store, port });
 const mirror = await startMirror();
 environment["HF_ENDPOINT"] = mirror.url;
 try {
@@ -133,6 +183,22 @@ try {
   await holdfast(["verify"], 0);
   heading(7, "What this machine has, for programs that use the models.");
   await holdfast(["list"], 0);
+  heading(8, "Serve one of them. The engine here is a STAND-IN for vLLM: it has vLLM's command line and endpoints and runs no model.");
+  await declare({ store, port, active: "tiny-writer" });
+  await holdfast(["plan"], 0);
+  await holdfast(["reconcile", "--progress", "none"], 0);
+  await holdfast(["current-model"], 0);
+  heading(9, "A change that does not start: the server that worked is put back, and the reason is told.");
+  await declare({ store, port, active: "tiny-writer", args: ["--no-such-option"] });
+  await holdfast(["reconcile", "--progress", "none"], 26);
+  await holdfast(["status"], 0);
+  heading(10, "Nothing is to be served any more.");
+  await declare({ store, port });
+  await holdfast(["reconcile", "--progress", "none"], 0);
+} catch (error) {
+  await declare({ store, port });
+  await holdfast(["activate-model", "--stop", "--progress", "none"], 0);
+  throw error;
 } finally {
   mirror.child.kill("SIGTERM");
   await once(mirror.child, "exit");

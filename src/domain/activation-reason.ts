@@ -19,7 +19,8 @@ export function switchReason(
 ): string {
   const again = failures === 0 ? "" : `, try ${failures + 1} of ${backend.activation.maxAttempts}`;
   const why = isUnderWay(seen.record, aim) ? `the start of ${aim.model} was interrupted and has to be finished` : whySwitch(seen, standing, aim);
-  return `${why}${again}; ${expectedPause(backend, seen.record, aim.model)}`;
+  const isInterrupting = standing.kind !== "none" && standing.kind !== "gone";
+  return `${why}${again}; ${expectedPause(backend, seen.record, { model: aim.model, isInterrupting })}`;
 }
 
 function isUnderWay({ pending }: ActivationRecord, { target }: Aim): boolean {
@@ -46,10 +47,20 @@ function difference(served: ServingTarget, { model, target }: Aim): string {
   return served.digest === target.digest ? `${model} is served with older bytes` : `${model} is served with other arguments`;
 }
 
-function expectedPause(backend: Backend, record: ActivationRecord, model: string): string {
+function expectedPause(
+  { activation }: Backend,
+  record: ActivationRecord,
+  { model, isInterrupting }: { readonly model: string; readonly isInterrupting: boolean },
+): string {
   const known = record.timings.find((timing) => timing.model === model);
-  if (known !== undefined) return `about ${seconds(known.withoutService)} without service, as last time`;
-  return `up to ${seconds(backend.activation.stopTimeout + backend.activation.startTimeout)} without service, its start was never timed here`;
+  if (known !== undefined)
+    return isInterrupting
+      ? `about ${seconds(known.withoutService)} without service, as last time`
+      : `it starts in about ${seconds(known.start)}, as last time`;
+  const longest = isInterrupting
+    ? `up to ${seconds(activation.stopTimeout + activation.startTimeout)} without service`
+    : `it has ${seconds(activation.startTimeout)} to start`;
+  return `${longest}, its start was never timed here`;
 }
 
 function seconds(ms: number): string {

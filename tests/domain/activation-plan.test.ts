@@ -110,7 +110,7 @@ describe("the plan", () => {
           argv: ["vllm", "serve", "/models/qwen", "--host", "127.0.0.1", "--port", "24001", "--served-model-name", "qwen"],
         },
         preconditions: [expect.objectContaining({ kind: "unchanged", ref: "/models/qwen" })],
-        reason: "nothing serves; up to 16 min without service, its start was never timed here",
+        reason: "nothing serves; it has 15 min to start, its start was never timed here",
       }),
     ]);
   });

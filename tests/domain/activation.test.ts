@@ -192,7 +192,7 @@ describe("deciding", () => {
   const target = targetOf();
 
   it.each<[string, Partial<ServingQuestion>, string]>([
-    ["nothing serves", {}, "activate: nothing serves; up to 16 min without service, its start was never timed here"],
+    ["nothing serves", {}, "activate: nothing serves; it has 15 min to start, its start was never timed here"],
     ["it serves already", { observation: running(target), serving: serves(target) }, "nothing"],
     [
       "another model serves",
@@ -202,7 +202,7 @@ describe("deciding", () => {
     [
       "its server died",
       { observation: seen({ record: recordOf(target, { timings: [{ model: "qwen", start: 20_000, withoutService: 23_400 }] }) }) },
-      "activate: the server of qwen (pid 100) is not running any more, try 2 of 3; about 24 s without service, as last time",
+      "activate: the server of qwen (pid 100) is not running any more, try 2 of 3; it starts in about 20 s, as last time",
     ],
     [
       "its engine is dead",
@@ -217,7 +217,7 @@ describe("deciding", () => {
     [
       "only its worker is left",
       { observation: seen({ record: recordOf(target), ours: [live({ pid: 101 })] }) },
-      "activate: the server of qwen (pid 100) is not running any more, try 2 of 3; up to 16 min without service, its start was never timed here",
+      "activate: the server of qwen (pid 100) is not running any more, try 2 of 3; it has 15 min to start, its start was never timed here",
     ],
     [
       "an interrupted stop",

@@ -93,7 +93,7 @@ describe("serving at the command line", () => {
       expect(drift.stdout).toMatch(/BACKEND\s+backend\/gpu/);
       const plan = await project.expect(2, "plan", "--detailed-exitcode");
       expect(plan.stdout).toContain(`activate ${name} on gpu`);
-      expect(plan.stdout).toContain("without service");
+      expect(unwrapped(plan.stdout)).toContain(name === "a" ? "it has 20 s to start" : "up to 24 s without service");
       await project.expect(0, "reconcile");
       expect(await gpu.served()).toBe(name);
       expect(await current(gpu)).toMatchObject({ logical_name: name, state: "serving" });
