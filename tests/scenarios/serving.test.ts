@@ -9,12 +9,20 @@ import type { ProcessFacts } from "../../src/domain/activation.ts";
 import { freePort, standInCommand } from "../app/activation-world.ts";
 import { backendManifest, createProject, ended, modelManifest, type Project } from "./harness.ts";
 
+interface Changes {
+  /** By model. */
+  readonly launch?: Readonly<Record<string, object>>;
+  readonly backend?: object;
+  /** About every model. */
+  readonly model?: object;
+}
+
 /** A project with one single-port backend, two models, and the stand-in for vLLM as its engine. */
 interface Machine {
   readonly project: Project;
   readonly port: number;
   /** Writes the manifests: what is active, what a model is started with, more about the backend. */
-  declare(active: string | undefined, changes?: { readonly launch?: Readonly<Record<string, object>>; readonly backend?: object }): Promise<void>;
+  declare(active: string | undefined, changes?: Changes): Promise<void>;
   ours(): readonly ProcessFacts[];
   served(): Promise<string | undefined>;
 }
@@ -36,7 +44,7 @@ async function machine(): Promise<Machine> {
   return {
     project,
     port,
-    declare: async (active, { launch = {}, backend = {} } = {}) => {
+    declare: async (active, { launch = {}, backend = {}, model = {} } = {}) => {
       const spec = {
         type: "vllm",
         host: "127.0.0.1",
@@ -50,7 +58,7 @@ async function machine(): Promise<Machine> {
         modelManifest(
           name,
           { path: { dir: join(project.home, "models", name) } },
-          { backend: "gpu", ...(launch[name] === undefined ? {} : { launch: launch[name] }) },
+          { backend: "gpu", ...model, ...(launch[name] === undefined ? {} : { launch: launch[name] }) },
         ),
       );
       await project.write("manifests/all.yaml", backendManifest("gpu", spec) + documents.join(""));
@@ -223,6 +231,18 @@ describe("serving at the command line", () => {
     expect(unwrapped(refused.stdout)).toContain(words);
     expect(gpu.ours()).toEqual([]);
     expect(await gpu.served()).toBeUndefined();
+  });
+
+  it("S1.45 S3.80 lets a model for a visual role describe a picture before it counts as serving", async () => {
+    const gpu = await machine();
+    const sees = { roles: ["caption"], capabilities: { vision: true } };
+    await gpu.declare("a", { model: sees, launch: { a: { env: { FAKE_VLLM_SMOKE: "embeddings-only" } } } });
+    const blind = await gpu.project.expect(26, "reconcile");
+    expect(unwrapped(blind.stdout)).toContain("a role of it needs vision, and it cannot describe a picture (HTTP 404)");
+    expect(gpu.ours()).toEqual([]);
+    await gpu.declare("a", { model: sees });
+    await gpu.project.expect(0, "reconcile");
+    expect(await gpu.served()).toBe("a");
   });
 
   it("S1.45 never starts a model whose files do not verify", async () => {
