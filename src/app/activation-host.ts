@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import type { Endpoint } from "../domain/activation-arguments.ts";
+import { endpointOf, type Endpoint } from "../domain/activation-arguments.ts";
 import type { ActivationObservation, ActivationRecord, ServingTarget } from "../domain/activation.ts";
+import type { Backend } from "../domain/backend.ts";
 import { sha256 } from "../domain/digest.ts";
 import { failed } from "../domain/failure.ts";
 import type { Milliseconds } from "../domain/resource.ts";
@@ -93,6 +94,12 @@ export function scopeOf(paths: Pick<ActivationPaths, "root">, backend: string): 
 /** The beginning of every marker of one target: a process tells what it runs even when its record is lost. */
 export function targetScope(paths: Pick<ActivationPaths, "root">, backend: string, target: Pick<ServingTarget, "digest">): string {
   return `${scopeOf(paths, backend)}.${target.digest.slice(0, 16)}`;
+}
+
+/** True when a backend's engine listens on this machine with nothing before it, so that Holdfast can start and stop it. */
+export function isHere(processes: Pick<EngineProcesses, "isLocal">, backend: Pick<Backend, "url">): boolean {
+  const endpoint = endpointOf(backend);
+  return !("problem" in endpoint) && processes.isLocal(endpoint.host);
 }
 
 /** The file that keeps the record of a backend. */

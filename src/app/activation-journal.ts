@@ -29,10 +29,13 @@ export async function saveRecord({ host, place }: Job, record: ActivationRecord)
   return record;
 }
 
+/** Whatever is at a place of this machine. */
+export type LocalObservation = Exclude<ActivationObservation, { readonly state: "elsewhere" }>;
+
 type Observer = Pick<ActivationHost, "files" | "paths" | "processes">;
 
 /** What stands behind a backend: record, processes of ours, and who else has the port. Changes nothing. `among` are all processes, when known. */
-export async function observeActivation(host: Observer, place: Place, among?: readonly ProcessFacts[]): Promise<ActivationObservation> {
+export async function observeActivation(host: Observer, place: Place, among?: readonly ProcessFacts[]): Promise<LocalObservation> {
   const { backend } = place;
   try {
     const { record, problem } = await readRecord(host, place);

@@ -28,7 +28,7 @@ export async function drain(job: Job, { record, ours }: Pick<Seen, "record" | "o
 
 /** Stops every server of ours on this backend, and strangers where the backend adopts them; waits until processes and GPU memory are gone. */
 export async function stopAll(job: Job, { record, ours }: Pick<Seen, "record" | "ours">, strangers: readonly ProcessFacts[]): Promise<void> {
-  report(job, "stopping");
+  if (ours.length > 0 || strangers.length > 0) report(job, "stopping");
   const { processes, paths } = job.host;
   const serves = record.committed !== undefined && leaderLives(record.committed, ours);
   const timeout = serves ? job.place.stopTimeout : Math.min(job.place.stopTimeout, unreadyPatience);
@@ -47,7 +47,6 @@ export async function stopAll(job: Job, { record, ours }: Pick<Seen, "record" | 
 
 /** Stops a server that did not become what it should. Nothing else of ours runs on the backend then. */
 export async function stopFailed(job: Job, leader: ProcessIdentity | undefined): Promise<void> {
-  report(job, "stopping");
   await job.host.processes.stop({
     set: { kind: "marked", scope: scopeOf(job.host.paths, job.place.backend), leaders: leader === undefined ? [] : [leader] },
     timeout: Math.min(job.place.stopTimeout, unreadyPatience),

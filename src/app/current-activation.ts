@@ -37,6 +37,19 @@ export async function currentActivation(host: Looker, place: Place, signal: Abor
 
 type Stand = Pick<CurrentActivation, "state" | "active" | "notes">;
 
+/** The same for a backend on another machine: only its answers can be looked at. */
+export async function remoteActivation(serving: Looker["serving"], backend: string, signal: AbortSignal): Promise<CurrentActivation> {
+  const served = await serving.find((candidate) => candidate.backend === backend)?.observe(signal);
+  const notes = [served?.state === "unknown" ? served.failure.message : "it is on another machine, and Holdfast only looks at what it serves"];
+  return { backend, ...standElsewhere(served), ...(served === undefined ? {} : { served }), notes };
+}
+
+/** How a backend on another machine stands, by what it answers. */
+export function standElsewhere(served: ServingObservation | undefined): Pick<CurrentActivation, "state"> {
+  if (served === undefined || served.state === "unknown") return { state: "unknown" };
+  return { state: served.state === "down" || served.models.length === 0 ? "stopped" : "foreign" };
+}
+
 /** How a backend stands, out of what was observed; `written` is what the state file says of a server that lives. */
 export function standOf(port: number, seen: Seen, served: ServingObservation | undefined, written?: ActiveState): Stand {
   const { committed, pending } = seen.record;

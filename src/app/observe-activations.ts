@@ -5,7 +5,7 @@ import { stateFileOwner } from "../domain/active-state.ts";
 import type { Backend } from "../domain/backend.ts";
 import { compareText } from "../domain/diagnostic.ts";
 import { toFailure } from "../domain/failure.ts";
-import { recordPath, type ActivationHost, type Place } from "./activation-host.ts";
+import { isHere, recordPath, type ActivationHost, type Place } from "./activation-host.ts";
 import { observeActivation } from "./activation-journal.ts";
 import { placeOf } from "./converge-serving.ts";
 
@@ -45,6 +45,7 @@ async function observeManaged(
   among: readonly ProcessFacts[] | undefined,
 ): Promise<ActivationObservation> {
   try {
+    if (!isHere(host.processes, backend)) return { state: "elsewhere", backend: backend.metadata.name };
     return await observeActivation(host, placeOf(backend, stateFile), among);
   } catch (error) {
     return { state: "unknown", backend: backend.metadata.name, failure: toFailure(error) };

@@ -2,7 +2,7 @@ import type { Assessment } from "../domain/assess.ts";
 import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
 import type { Instant } from "../domain/resource.ts";
 import type { ActiveState } from "../domain/active-state.ts";
-import { standOf, type CurrentActivation } from "./current-activation.ts";
+import { standElsewhere, standOf, type CurrentActivation } from "./current-activation.ts";
 import type { Preview } from "./preview.ts";
 
 /** One declared model as it stands: two separate words for drift (does it match?) and health (can it be used?). */
@@ -69,6 +69,7 @@ export function servingStatusOf({ input, drifts }: Preview): readonly BackendSta
     const base = { backend, declared: active === undefined ? "left the manifests" : active.kind === "none" ? "none" : active.name };
     if (observation.state === "unknown") return [{ ...base, state: "unknown", message: observation.failure.message }];
     const served = input.observed.serving.find((candidate) => candidate.backend === backend);
+    if (observation.state === "elsewhere") return [{ ...base, ...standElsewhere(served), message: drift?.message ?? "on another machine" }];
     const stand = standOf(observation.record.port, observation, served);
     const { condition } = observation.record;
     const last = condition === undefined || condition.status === "True" || condition.reason === "Stopped" ? "" : condition.message;

@@ -56,6 +56,7 @@ export function decideServing(question: ServingQuestion): ServingDecision {
   const { observation } = question;
   if (observation === undefined) return { obstacle: { cause: "unknown", reason: "what runs on this machine was not looked at" } };
   if (observation.state === "unknown") return obstacleOf(observation.failure);
+  if (observation.state === "elsewhere") return { obstacle: { cause: "backend", reason: "its endpoint is not on this machine" } };
   const isTaken = observation.listening || observation.strangers.length > 0;
   return observation.ours.length === 0 && isTaken ? decideStranger(question, observation) : decideOurs(question, observation);
 }

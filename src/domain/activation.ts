@@ -148,6 +148,8 @@ export type ActivationObservation =
       /** Live processes that listen on the port or were told to, and are not ours. */
       readonly strangers: readonly ProcessFacts[];
     }
+  /** Its endpoint is not on this machine, or something stands before it: nothing can be started or stopped there. */
+  | { readonly state: "elsewhere"; readonly backend: string }
   | { readonly state: "unknown"; readonly backend: string; readonly failure: Failure };
 
 /** True when two targets are the same bytes served in the same way; hashes count only where both are known. */

@@ -9,6 +9,7 @@ import type { Holding, ServingObservation, VerificationLevel } from "./observed.
 import type { PlanInput } from "./plan-input.ts";
 import { itemAt } from "./place-index.ts";
 import { roleFindings } from "./role-contract.ts";
+import { servingProblem, wantedId } from "./serving-problem.ts";
 
 type Finding = Omit<Drift, "id" | "level" | "response">;
 
@@ -36,7 +37,8 @@ function responseTo(finding: Finding, plan: Plan): string {
   const action = plan.actions.find((candidate) => candidate.object === finding.object && candidate.verb !== "import");
   if (action !== undefined) return action.verb;
   const blocked = plan.blocked.find((candidate) => candidate.object === finding.object);
-  return blocked === undefined ? "reported only" : `blocked: ${blocked.reason}`;
+  if (blocked === undefined) return "reported only";
+  return blocked.reason === finding.message ? "blocked" : `blocked: ${blocked.reason}`;
 }
 
 function declaredFindings(assessment: Assessment, level: VerificationLevel): readonly Finding[] {
@@ -186,38 +188,24 @@ function staleRunners(input: PlanInput): readonly Finding[] {
 function servingFindings(plan: Plan, input: PlanInput): readonly Finding[] {
   return input.desired.backends.flatMap((backend): readonly Finding[] => {
     if (backend.active === undefined) return [];
-    const serving = input.observed.serving.find((candidate) => candidate.backend === backend.metadata.name);
-    const wanted = wantedId(backend.active, input);
-    const base = { object: `backend/${backend.metadata.name}`, location: backend.metadata.location, expected: wanted } as const;
-    const actual = serving?.state === "serving" ? { actual: serving.models.map((model) => model.id).join(", ") } : {};
-    if (isEngine(backend.type)) return plannedFindings(base.object, plan).map((finding) => ({ ...base, ...actual, ...finding }));
-    const problem = serving === undefined ? undefined : servingProblem(serving, wanted);
-    return problem === undefined ? [] : [{ ...base, ...actual, class: problem[0], message: problem[1] }];
+    const object = `backend/${backend.metadata.name}` as const;
+    const base = { object, location: backend.metadata.location };
+    const found = isEngine(backend.type) ? plannedFinding(object, plan) : servingProblem(backend, input);
+    if (found === undefined) return [];
+    const finding = { ...base, class: found.class, message: found.message };
+    return [found.class === "unknown" ? finding : { ...finding, ...servedInstead(backend.metadata.name, backend.active, input) }];
   });
 }
 
-function wantedId(active: NonNullable<PlanInput["desired"]["backends"][number]["active"]>, { desired }: PlanInput): string {
-  if (active.kind === "none") return "nothing";
-  return desired.models.find((model) => model.metadata.name === active.name)?.servedModelId ?? active.name;
+function servedInstead(name: string, active: Parameters<typeof wantedId>[0], input: PlanInput): Pick<Finding, "expected" | "actual"> {
+  const serving = input.observed.serving.find((candidate) => candidate.backend === name);
+  const actual = serving?.state === "serving" ? { actual: serving.models.map((model) => model.id).join(", ") } : {};
+  return { expected: wantedId(active, input), ...actual };
 }
 
-function plannedFindings(object: Finding["object"], plan: Plan): readonly Pick<Finding, "class" | "message">[] {
+function plannedFinding(object: Finding["object"], plan: Plan): Pick<Finding, "class" | "message"> | undefined {
   const action = plan.actions.find((candidate) => candidate.object === object && isSwitch(candidate.verb));
-  const obstacles = plan.blocked.filter((candidate) => candidate.object === object);
-  const found = [...(action === undefined ? [] : [{ cause: "backend", reason: action.reason } as const]), ...obstacles];
-  return found.slice(0, 1).map(({ cause, reason }) => ({ class: cause === "unknown" ? "unknown" : "backend", message: reason }));
-}
-
-function servingProblem(serving: ServingObservation, wanted: string): readonly [DriftClass, string] | undefined {
-  switch (serving.state) {
-    case "unknown":
-      return ["unknown", serving.failure.message];
-    case "down":
-      return wanted === "nothing" ? undefined : ["backend", `nothing serves ${wanted} on ${serving.backend}`];
-    case "serving": {
-      const ids = serving.models.map((model) => model.id);
-      if (wanted === "nothing" ? ids.length === 0 : ids.includes(wanted)) return undefined;
-      return ["backend", `${serving.backend} serves ${ids.length === 0 ? "nothing" : ids.join(", ")} instead of ${wanted}`];
-    }
-  }
+  if (action !== undefined) return { class: "backend", message: action.reason };
+  const obstacle = plan.blocked.find((candidate) => candidate.object === object);
+  return obstacle === undefined ? undefined : { class: obstacle.cause === "unknown" ? "unknown" : "backend", message: obstacle.reason };
 }

@@ -6,6 +6,7 @@ import type { ActivationObservation, ServingTarget } from "./activation.ts";
 import type { Assessment } from "./assess.ts";
 import type { Backend } from "./backend.ts";
 import type { StoreId } from "./observed.ts";
+import { servingProblem } from "./serving-problem.ts";
 import { act, block, join, nothing, type ActionDraft, type PlanInput, type PlanPart } from "./plan-input.ts";
 
 /** Decides what every single-port backend has to start or stop, and what stands in the way. */
@@ -16,6 +17,7 @@ export function planServing(assessments: readonly Assessment[], input: PlanInput
 
 function planBackend(backend: Backend, assessments: readonly Assessment[], input: PlanInput, context: ServingContext): PlanPart {
   const { name } = backend.metadata;
+  if (input.activations?.find((candidate) => candidate.backend === name)?.state === "elsewhere") return planElsewhere(backend, input);
   const { wanted, after, precondition } = wantedOf(backend, assessments, input, context);
   const { step, obstacle } = decideServing({
     backend,
@@ -29,6 +31,23 @@ function planBackend(backend: Backend, assessments: readonly Assessment[], input
   if (step === undefined) return blocked;
   const draft = draftOf(backend, step, input.options.retryStarts === true);
   return join([act(step.verb === "activate" ? { ...draft, after, preconditions: precondition } : draft), blocked]);
+}
+
+/** A server on another machine is compared, not switched. */
+function planElsewhere(backend: Backend, input: PlanInput): PlanPart {
+  const problem = servingProblem(backend, input);
+  if (problem === undefined) return nothing;
+  const { name, location } = backend.metadata;
+  const remedy =
+    problem.failure === undefined ? `reconcile on the machine of ${backend.url ?? name}, or leave out active here` : problem.failure.remedy;
+  return block({
+    object: `backend/${name}`,
+    location,
+    cause: problem.class,
+    reason: problem.message,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(problem.failure === undefined ? {} : { failure: problem.failure }),
+  });
 }
 
 function reasonOf({ cause, reason, failure, remedy }: Obstacle): Obstacle {
@@ -85,7 +104,7 @@ function abandoned(input: PlanInput): readonly PlanPart[] {
   const declared = new Set(input.desired.backends.map((backend) => backend.metadata.name));
   const empty = input.desired.models.length === 0 && input.desired.backends.length === 0 && !allowEmpty;
   return (input.activations ?? []).flatMap((observation) => {
-    if (observation.state === "unknown" || declared.has(observation.backend) || observation.ours.length === 0) return [];
+    if (observation.state !== "observed" || declared.has(observation.backend) || observation.ours.length === 0) return [];
     const reason = "its backend has left the manifests";
     if (empty)
       return [
@@ -121,7 +140,7 @@ export function sourcesInUse(
   activations: readonly ActivationObservation[],
 ): readonly { readonly backend: string; readonly store: StoreId; readonly ref: string }[] {
   return activations.flatMap((observation) => {
-    if (observation.state === "unknown") return [];
+    if (observation.state !== "observed") return [];
     const { committed, pending } = observation.record;
     const sources = [committed?.target.source, pending?.target?.source].filter((source) => source !== undefined);
     return sources.map((source) => ({ backend: observation.backend, ...source }));

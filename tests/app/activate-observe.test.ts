@@ -24,13 +24,15 @@ describe("observing all backends", () => {
     const world = await serving();
     const other = backendOf("cpu", { type: "lmdeploy", url: "http://127.0.0.1:9", active: { kind: "none" } });
     const remote = backendOf("odd", { type: "vllm", url: "https://127.0.0.1:9", active: { kind: "none" } });
-    const seen = await observeActivations(world.host, [world.backend, other, remote, backendOf("ollama")], world.stateFile);
+    const far = backendOf("far", { type: "vllm", url: "http://192.0.2.1:8000", active: { kind: "none" } });
+    const seen = await observeActivations(world.host, [world.backend, other, remote, far, backendOf("ollama")], world.stateFile);
     expect(seen.map((observation) => [observation.backend, observation.state])).toEqual([
       ["cpu", "observed"],
+      ["far", "elsewhere"],
       ["gpu", "observed"],
-      ["odd", "unknown"],
+      ["odd", "elsewhere"],
     ]);
-    expect(seen[1]).toMatchObject({ stateFile: "current", listening: true, strangers: [], record: { committed: { target: { model: "a" } } } });
+    expect(seen[2]).toMatchObject({ stateFile: "current", listening: true, strangers: [], record: { committed: { target: { model: "a" } } } });
     expect(seen[0]).toMatchObject({ ours: [], listening: false });
     expect(seen[0]).not.toHaveProperty("stateFile");
   });

@@ -84,7 +84,10 @@ describe("activating a model", () => {
     const a = await world.model("a", { FAKE_VLLM_LOAD_MS: "1200" });
     await activate(world.host, { backend: world.backend, ...a }, world.options());
     const phases = world.events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
-    expect(phases).toEqual(expect.arrayContaining(["checking", "stopping", "starting", "loading weights", "one-token test"]));
+    expect(phases).toEqual(expect.arrayContaining(["checking", "starting", "loading weights", "one-token test"]));
+    expect(phases).not.toContain("stopping");
+    await activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options());
+    expect(world.events).toContainEqual(expect.objectContaining({ phase: "stopping" }));
   });
 
   it("drains: a request that runs is waited for, but not for ever", async () => {

@@ -121,6 +121,18 @@ describe("the plan", () => {
     expect(planServing([held()], input({ backends: [unmanaged] }))).toEqual(nothing);
   });
 
+  it("S1.11 compares a server on another machine and never switches it", () => {
+    const far = { activations: [{ state: "elsewhere", backend: "gpu" }] } as const;
+    const others: ServingObservation = { ...serving, models: [{ id: "other" }] };
+    expect(planServing([held()], input({ ...far, serving: [serving] }))).toEqual(nothing);
+    const different = planServing([held()], input({ ...far, serving: [others] }));
+    expect(different.actions).toEqual([]);
+    expect(different.blocked).toEqual([expect.objectContaining({ cause: "backend", reason: "gpu serves other instead of qwen" })]);
+    const failure = { code: "timeout", retry: "transient", message: "no answer" } as const;
+    const unknown = planServing([held()], input({ ...far, serving: [{ state: "unknown", backend: "gpu", failure }] }));
+    expect(unknown.blocked).toEqual([expect.objectContaining({ cause: "unknown", reason: "no answer", failure })]);
+  });
+
   it("S1.46 stops what is declared as none", () => {
     const part = planServing([held()], input({ backends: [backend({ active: { kind: "none" } })], activations: [running], serving: [serving] }));
     expect(part.actions).toEqual([

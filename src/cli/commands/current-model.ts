@@ -1,5 +1,6 @@
 import { relative } from "node:path";
-import { currentActivation, type CurrentActivation } from "../../app/current-activation.ts";
+import { isHere } from "../../app/activation-host.ts";
+import { currentActivation, remoteActivation, type CurrentActivation } from "../../app/current-activation.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import type { Host } from "../../app/host.ts";
 import { placeOf } from "../../app/converge-serving.ts";
@@ -42,8 +43,9 @@ export async function lookAtServing(
   const ordered = engines.toSorted((a, b) => Number(b === owner) - Number(a === owner));
   return Promise.all(
     ordered.map(async (backend) => {
-      const place = placeOf(backend, backend === owner ? machine.stateFile : undefined);
-      const current = await currentActivation({ ...machine, serving }, place, signal);
+      const current = isHere(machine.processes, backend)
+        ? await currentActivation({ ...machine, serving }, placeOf(backend, backend === owner ? machine.stateFile : undefined), signal)
+        : await remoteActivation(serving, backend.metadata.name, signal);
       const declared = backend.active?.kind === "model" ? backend.active.name : backend.active?.kind;
       return { ...current, ...(backend.url === undefined ? {} : { url: backend.url }), ...(declared === undefined ? {} : { declared }) };
     }),
@@ -87,7 +89,7 @@ function headline({ state, active, record }: ServedNow): string {
     case "silent":
       return `${model} runs and does not answer as it should`;
     case "foreign":
-      return active === undefined ? "is taken by somebody else's server" : `serves ${model}, started by another program`;
+      return active === undefined ? "is served by somebody else" : `serves ${model}, started by another program`;
     case "stopped":
       return "serves nothing";
     case "unknown":
@@ -100,7 +102,7 @@ function rowsOf({ url, active, declared, record, served, state }: ServedNow, hos
   const log = record?.committed?.log;
   const ids = served?.state === "serving" ? served.models.map((model) => model.id).join(", ") : undefined;
   const condition = record?.condition;
-  const differs = declared !== undefined && declared !== (active?.logical_name ?? "none");
+  const differs = state !== "foreign" && state !== "unknown" && declared !== undefined && declared !== (active?.logical_name ?? "none");
   return [
     ["endpoint", url === undefined ? undefined : `${url}/v1`],
     ["model id", active?.served_model_id ?? ids],
