@@ -1,6 +1,7 @@
 import { attemptsOf, withoutFailures } from "../domain/activation-attempts.ts";
 import { endpointOf, isEngine } from "../domain/activation-arguments.ts";
 import { leaderLives, sameTarget, type Activated, type ActivationRecord, type ServingTarget, type SwitchTiming } from "../domain/activation.ts";
+import { keyVariables } from "../domain/activation-environment.ts";
 import type { Backend } from "../domain/backend.ts";
 import { failed } from "../domain/failure.ts";
 import { steady, type ActivationHost, type Job, type Place, type Seen, type StartJob, type VisionProbe } from "./activation-host.ts";
@@ -113,6 +114,7 @@ function startJob(host: ActivationHost, backend: Backend, { id, stateFile, signa
     smokeTest,
     rollback,
     adopt: backend.adopt,
+    secrets: keyVariables(type, host.apiKeyOf?.(backend)),
     ...(probe === undefined ? {} : { probe }),
   };
 }

@@ -24,6 +24,7 @@ export interface ActivationHost {
   readonly serving: readonly ServingReader[];
   readonly engines: readonly ServingEngine[];
   readonly paths: ActivationPaths;
+  readonly apiKeyOf?: (backend: Backend) => string | undefined;
 }
 
 /** What starting and stopping serving engines needs of this machine, whatever is declared. */
@@ -32,6 +33,8 @@ export interface ServingMachine extends Pick<ActivationHost, "processes" | "file
   readonly stateFile: string;
   /** Lets models answer, for the vision probe. */
   readonly prober: Prober;
+  /** The API key of a backend's endpoint; it is kept nowhere. */
+  readonly apiKeyOf: (backend: Backend) => string | undefined;
 }
 
 /** Absolute folders. */
@@ -71,6 +74,8 @@ export interface StartJob extends Job {
   readonly rollback: boolean;
   readonly adopt: boolean;
   readonly probe?: VisionProbe;
+  /** Variables that are given to the engine and written down nowhere. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** What is there before a switch. */

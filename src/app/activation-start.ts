@@ -40,7 +40,7 @@ export async function launch(job: StartJob, record: ActivationRecord, { target, 
     ...(baseline === undefined ? {} : { gpuBaseline: baseline }),
   };
   const announced = await saveRecord(job, { ...record, pending: { phase: "starting", ...base } });
-  const env = { ...engineDefaults(job.type), ...target.env };
+  const env = { ...engineDefaults(job.type), ...job.secrets, ...target.env };
   const request = { program, args: target.argv.slice(1), env, folder: host.paths.root, instance: base.instance, log: base.log };
   const begun = await host.processes.start(request).catch((error: unknown) => ({ refusal: error }));
   if ("refusal" in begun) return { record: announced, refusal: begun.refusal, log: base.log };

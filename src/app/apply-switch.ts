@@ -20,8 +20,8 @@ type SwitchWork = Extract<Work, { verb: "activate" | "deactivate" }>;
 /** Everything that a switch needs, out of what is connected. */
 export function activationHost(connections: Connections, clock: Clock, progress: ProgressSink): ActivationHost {
   const { machine, readers, serving, engines } = connections;
-  const { processes, files, gpu, paths } = machine;
-  return { clock, processes, files, gpu, paths, progress, readers, serving, engines };
+  const { processes, files, gpu, paths, apiKeyOf } = machine;
+  return { clock, processes, files, gpu, paths, progress, readers, serving, engines, apiKeyOf };
 }
 
 /** Does what a plan says about the server of one backend, and says in a line what serves afterwards. */

@@ -20,6 +20,14 @@ export function engineDefaults(type: EngineType): Readonly<Record<string, string
   return type === "vllm" ? { ...quiet, VLLM_NO_USAGE_STATS: "1" } : quiet;
 }
 
+const keyVariable: Readonly<Record<EngineType, string | undefined>> = { vllm: "VLLM_API_KEY", gguf: "LLAMA_API_KEY", lmdeploy: undefined };
+
+/** The variable by which an engine learns the API key that it demands; LMDeploy takes keys as arguments only, where everybody can read them. */
+export function keyVariables(type: EngineType, key: string | undefined): Readonly<Record<string, string>> {
+  const name = keyVariable[type];
+  return name === undefined || key === undefined ? {} : { [name]: key };
+}
+
 /** Names of variables of the host that an engine may see; everything else stays out of it. */
 export const passedVariables: readonly string[] = [
   "PATH",

@@ -19,6 +19,8 @@ export interface Backend {
   readonly type: BackendType;
   /** Base URL without a trailing slash; undefined for an Ollama store that is read from disk only. */
   readonly url?: string;
+  /** Environment variable that holds the API key of the endpoint. */
+  readonly apiKeyEnv?: string;
   /** Absolute Ollama models directory (the one with `manifests/` and `blobs/`), when it can be read from here. */
   readonly store?: string;
   /** True when pulls from this backend's registry go over plain HTTP (Ollama's `insecure`). */

@@ -31,6 +31,15 @@ export function decodeBackend(written: WrittenBackend, metadata: Metadata, optio
       remedy: "remove active",
     });
   }
+  if (spec.apiKeyEnv !== undefined && spec.type === "ollama") {
+    findings.push({
+      code: "backend.api-key",
+      path: ["spec", "apiKeyEnv"],
+      at: "key",
+      message: "Ollama knows no API keys",
+      remedy: "remove apiKeyEnv",
+    });
+  }
   const endpoint = spec.active === undefined || !isEngine(spec.type) || url === undefined ? undefined : endpointOf({ url });
   if (endpoint !== undefined && "problem" in endpoint) {
     findings.push({
@@ -46,6 +55,7 @@ export function decodeBackend(written: WrittenBackend, metadata: Metadata, optio
     metadata,
     type: spec.type,
     ...(url === undefined ? {} : { url }),
+    ...(spec.apiKeyEnv === undefined ? {} : { apiKeyEnv: spec.apiKeyEnv }),
     ...(store === undefined ? {} : { store }),
     insecureRegistry: spec.insecureRegistry,
     ...(spec.launch === undefined ? {} : { launch: { command: spec.launch.command, env: spec.launch.env } }),

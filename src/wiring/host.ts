@@ -148,8 +148,8 @@ async function connect(
     readers: [...ollama.readers, ...hub.readers],
     writers: [...ollama.writers, ...hub.writers],
     hubs: [...ollama.hubs, ...hub.hubs],
-    ...(await connectServing(desired.backends, settings)),
-    machine: await servingMachine(settings, disk, process.env),
+    ...(await connectServing(desired.backends, settings, process.env)),
+    machine: await servingMachine(desired.backends, settings, disk, process.env),
   };
 }
 

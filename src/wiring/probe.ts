@@ -3,22 +3,28 @@ import { chooseProfile, type ChosenProfile } from "../domain/profile.ts";
 import { failed } from "../domain/failure.ts";
 import type { ProbeImages, Prober } from "../ports/probe.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";
+import { apiKeyOf, apiKeysByOrigin } from "./api-keys.ts";
 
 /** Readers of every backend that has an address, Ollama included: it lists its models as OpenAI does. */
-export async function connectCheckers(backends: readonly Backend[], timeoutMs: number): Promise<readonly ServingReader[]> {
+export async function connectCheckers(backends: readonly Backend[], timeoutMs: number, env: NodeJS.ProcessEnv): Promise<readonly ServingReader[]> {
   const { createServingReader } = await import("../adapters/vllm/serving-reader.ts");
-  return backends.flatMap((backend) =>
-    backend.url === undefined ? [] : [createServingReader({ backend: backend.metadata.name, url: backend.url, timeoutMs })],
-  );
+  return backends.flatMap((backend) => {
+    const apiKey = apiKeyOf(backend, env);
+    const place = { backend: backend.metadata.name, timeoutMs, ...(apiKey === undefined ? {} : { apiKey }) };
+    return backend.url === undefined ? [] : [createServingReader({ ...place, url: backend.url })];
+  });
 }
 
-/** The parts of a probe; `root` limits where pictures may come from. */
-export async function createProbeParts(root?: string): Promise<{ readonly prober: Prober; readonly images: ProbeImages }> {
+/** The parts of a probe. */
+export async function createProbeParts(
+  backends: readonly Backend[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly prober: Prober; readonly images: ProbeImages }> {
   const [{ createProber }, { createProbeImages }] = await Promise.all([
     import("../adapters/openai/prober.ts"),
     import("../adapters/openai/probe-images.ts"),
   ]);
-  return { prober: createProber(), images: createProbeImages(root === undefined ? {} : { root }) };
+  return { prober: createProber({ apiKeys: apiKeysByOrigin(backends, env) }), images: createProbeImages() };
 }
 
 /** The deployment profile of this machine; GPUs are looked at only where nobody names one. Throws HoldfastError for a name that is unknown. */

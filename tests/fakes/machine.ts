@@ -16,5 +16,6 @@ export function machineBelow(root: string = join(tmpdir(), "holdfast-no-such-fol
     paths: { root, records: join(root, ".holdfast", "serving"), logs: join(root, "logs") },
     stateFile: join(root, "_staging", "active_vllm.json"),
     prober: createProber(),
+    apiKeyOf: () => undefined,
   };
 }

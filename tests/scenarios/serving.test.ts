@@ -245,6 +245,22 @@ describe("serving at the command line", () => {
     expect(await gpu.served()).toBe("a");
   });
 
+  it("S1.45 gives an engine its API key out of the environment, proves it with the key, and writes the key nowhere", async () => {
+    const gpu = await machine();
+    const { project } = gpu;
+    await gpu.declare("a", { backend: { apiKeyEnv: "GPU_KEY" } });
+    project.env["GPU_KEY"] = "sesame-open";
+    await project.expect(0, "reconcile");
+    expect(await gpu.served()).toBeUndefined();
+    expect(await current(gpu)).toMatchObject({ logical_name: "a", state: "serving" });
+    await project.expect(0, "plan", "--detailed-exitcode");
+    for (const file of [".holdfast/serving/gpu.json", "_staging/active_vllm.json", "logs/vllm/a.log", "configs/model_registry.json"])
+      expect(await project.read(file)).not.toContain("sesame-open");
+    delete project.env["GPU_KEY"];
+    const refused = await project.expect(24, "plan");
+    expect(unwrapped(refused.stdout)).toContain("name the variable that holds its API key in apiKeyEnv of the Backend, and set it");
+  });
+
   it("S1.45 never starts a model whose files do not verify", async () => {
     const gpu = await machine();
     const { project } = gpu;

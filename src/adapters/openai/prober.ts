@@ -10,17 +10,17 @@ const doesNotUnderstand: ReadonlySet<number> = new Set([400, 422]);
 
 /** What a prober needs of the machine; the clock is monotonic, in milliseconds. */
 export interface ProberOptions {
-  /** Sent to nobody but the given endpoint's origin. */
-  readonly apiKey?: { readonly origin: string; readonly key: string };
+  /** API keys by origin; each is sent to its own origin only. */
+  readonly apiKeys?: ReadonlyMap<string, string>;
   readonly clock?: () => number;
 }
 
 /** Asks any server that speaks OpenAI's `/chat/completions`. */
-export function createProber({ apiKey, clock = () => performance.now() }: ProberOptions = {}): Prober {
+export function createProber({ apiKeys, clock = () => performance.now() }: ProberOptions = {}): Prober {
   return {
     ask: async (request, signal) => {
       signal.throwIfAborted();
-      const target = targetOf(request.endpoint, apiKey);
+      const target = targetOf(request.endpoint, apiKeys);
       const late = AbortSignal.timeout(request.timeout);
       const line = { target, clock, signal: AbortSignal.any([signal, late]) };
       try {
@@ -48,12 +48,13 @@ interface Line {
   readonly signal: AbortSignal;
 }
 
-function targetOf(endpoint: string, apiKey: ProberOptions["apiKey"]): Target {
+function targetOf(endpoint: string, apiKeys: ProberOptions["apiKeys"]): Target {
   if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint))
     throw failed("invalid-input", "the endpoint is not an HTTP URL", { remedy: "write http://host:port/v1" });
   const { protocol, host, pathname, origin, username, password } = new URL(endpoint);
   const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
-  const authorization = apiKey?.origin === origin ? `Bearer ${apiKey.key}` : username === "" ? undefined : `Basic ${basic}`;
+  const key = apiKeys?.get(origin);
+  const authorization = key !== undefined ? `Bearer ${key}` : username === "" ? undefined : `Basic ${basic}`;
   return { url: `${protocol}//${host}${pathname.replace(/\/+$/, "")}/chat/completions`, ...(authorization === undefined ? {} : { authorization }) };
 }
 

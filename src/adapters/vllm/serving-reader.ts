@@ -63,7 +63,8 @@ function isHealthy(health: ServerAnswer): boolean {
 
 function refusal(status: number, address: string): Failure {
   const asked = `GET /v1/models: ${address} answered ${status}`;
-  if (status === 401 || status === 403) return failed("unauthorized", asked, { remedy: "give Holdfast the API key of this server" }).failure;
+  if (status === 401 || status === 403)
+    return failed("unauthorized", asked, { remedy: "name the variable that holds its API key in apiKeyEnv of the Backend, and set it" }).failure;
   if (status === 429 || status >= 500) return failed("upstream", asked, { retry: "transient" }).failure;
   return failed("protocol", `${asked}, and not with a list of models`, {
     remedy: "check that the Backend's url is the address of an OpenAI-compatible server",

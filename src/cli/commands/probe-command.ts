@@ -31,7 +31,7 @@ export async function runProbe(session: Session, options: ProbeOptions, name: st
   if (selected.state === "refused") throw failureOf(selected);
   for (const warning of selected.warnings) session.say(`warning: ${plainText(warning)}\n`);
   const { createProbeParts } = await import("../../wiring/probe.ts");
-  const parts = { host, ...(await createProbeParts()) };
+  const parts = { host, ...(await createProbeParts(project.desired.backends, process.env)) };
   const order: ProbeOrder = { selected, ...(await prepare(selected, host)), ...limitsOf(options) };
   const result = await probe(parts, order, session.signal);
   if (!(await publishProbe(host, project, session.signal)))

@@ -53,7 +53,7 @@ export async function openSelection(
   const { backends } = host.withDefaults(project.desired, await host.state.load());
   const [profile, checkers] = await Promise.all([
     profileOfMachine(options.profile, process.env, session.signal),
-    options.check === false ? undefined : connectCheckers(backends, checkTimeout),
+    options.check === false ? undefined : connectCheckers(backends, checkTimeout, process.env),
   ]);
   return readSelection(
     host,

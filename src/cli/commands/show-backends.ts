@@ -16,7 +16,9 @@ export async function showBackends(
   const project = await session.project(host);
   const { connectCheckers } = await import("../../wiring/probe.ts");
   const { backends } = host.withDefaults(project.desired, await host.state.load());
-  const providers = backendRows(await checkBackends(backends, await connectCheckers(backends, checkTimeout), checkTimeout, session.signal));
+  const providers = backendRows(
+    await checkBackends(backends, await connectCheckers(backends, checkTimeout, process.env), checkTimeout, session.signal),
+  );
   writeOutputs(outputs, {
     text: () => textOf(providers, session.width),
     json: () => jsonAnswer("Backends", { providers }),

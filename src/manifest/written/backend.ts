@@ -11,6 +11,7 @@ export type WrittenSpec = {
   readonly url?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly apiKeyEnv?: string;
   readonly store?: WrittenDirectory;
   readonly insecureRegistry: boolean;
   readonly launch?: {

@@ -77,8 +77,8 @@ describe("asking a model", () => {
 
   it("sends a key to its own origin only, and shows credentials in no message", async () => {
     server.mode = "stream";
-    await createProber({ apiKey: { origin: server.url, key: "sesame" } }).ask(request(), signal);
-    await createProber({ apiKey: { origin: "http://elsewhere:1", key: "sesame" } }).ask(request(), signal);
+    await createProber({ apiKeys: new Map([[server.url, "sesame"]]) }).ask(request(), signal);
+    await createProber({ apiKeys: new Map([["http://elsewhere:1", "sesame"]]) }).ask(request(), signal);
     expect(server.requests.map(({ authorization }) => authorization)).toEqual(["Bearer sesame", undefined]);
     const refused = createProber().ask(request({ endpoint: "http://me:secret@127.0.0.1:9/v1" }), signal);
     await expect(refused).rejects.toMatchObject({ failure: { message: expect.not.stringContaining("secret") } });

@@ -14,6 +14,11 @@ type Answer = readonly [status: number, body: unknown];
 export function answer(request: IncomingMessage, response: ServerResponse, settings: Settings, state: EngineState): void {
   if (settings.hang) return;
   const url = new URL(request.url ?? "/", "http://localhost");
+  if (url.pathname.startsWith("/v1") && settings.apiKey !== undefined && request.headers.authorization !== `Bearer ${settings.apiKey}`) {
+    response.statusCode = 401;
+    response.end(JSON.stringify({ error: "Unauthorized" }));
+    return;
+  }
   if (url.pathname === "/metrics") {
     response.setHeader("content-type", "text/plain");
     response.end(metrics(settings, state));

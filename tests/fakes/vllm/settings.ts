@@ -6,6 +6,8 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly chatTemplate?: string;
+  /** Demanded of every request below `/v1`. */
+  readonly apiKey?: string;
   readonly sleepMode: boolean;
   /** Time before the port is bound. */
   readonly importMs: number;
@@ -56,6 +58,7 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     host: (options.get("--host") ?? options.get("--server-name"))?.[0] ?? "127.0.0.1",
     port: Number((options.get("--port") ?? options.get("--server-port"))?.[0] ?? 8000),
     ...(template?.[0] === undefined ? {} : { chatTemplate: template[0] }),
+    ...(env["VLLM_API_KEY"] === undefined ? {} : { apiKey: env["VLLM_API_KEY"] }),
     sleepMode: options.has("--enable-sleep-mode"),
     root: env["FAKE_VLLM_ROOT"] ?? model,
     ...switches(env),
@@ -81,7 +84,7 @@ function parse(argv: readonly string[]): { readonly options: ReadonlyMap<string,
   return { options, positional };
 }
 
-function switches(env: Env): Omit<Settings, "dialect" | "model" | "servedIds" | "host" | "port" | "chatTemplate" | "sleepMode" | "root"> {
+function switches(env: Env): Omit<Settings, "dialect" | "model" | "servedIds" | "host" | "port" | "chatTemplate" | "apiKey" | "sleepMode" | "root"> {
   const crash = env["FAKE_VLLM_CRASH"];
   return {
     importMs: Number(env["FAKE_VLLM_IMPORT_MS"] ?? 0),
