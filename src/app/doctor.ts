@@ -1,17 +1,12 @@
 import { toFailure } from "../domain/failure.ts";
 import { emptyMemory } from "../domain/inventory.ts";
-import type { Observation, ServingObservation } from "../domain/observed.ts";
+import type { Observation } from "../domain/observed.ts";
+import type { Check } from "./doctor-check.ts";
+import { examineServing } from "./doctor-serving.ts";
+import { compareVersions, versionChecks } from "./doctor-versions.ts";
 import type { Host } from "./host.ts";
 import { observe } from "./observe.ts";
 import { readProject, type Project } from "./read-project.ts";
-
-/** One checked fact with its remedy; ids are stable and explained in the docs. */
-export interface Check {
-  readonly id: string;
-  readonly state: "ok" | "warning" | "failed";
-  readonly fact: string;
-  readonly remedy?: string;
-}
 
 /** What the doctor is told about the program it runs in. */
 export interface ProgramFacts {
@@ -19,11 +14,6 @@ export interface ProgramFacts {
   readonly minimumNode: string;
   readonly gitVersion?: string;
 }
-
-const vulnerableBelow = {
-  ollama: { version: "0.17.1", why: "CVE-2026-7482 (heap leak by malformed GGUF files)" },
-  vllm: { version: "0.18.0", why: "CVE-2026-27893 (code execution while loading)" },
-} as const;
 
 /** Looks at everything a pass needs and says what is wrong and how to mend it. Reads only, apart from opening the state database. */
 export async function examine(host: Host, program: ProgramFacts, signal: AbortSignal): Promise<readonly Check[]> {
@@ -93,12 +83,9 @@ async function connectionChecks(host: Host, project: Project, signal: AbortSigna
   if (project.state === "invalid") return [];
   const memory = await host.state.load().catch(() => emptyMemory);
   const desired = host.withDefaults(project.desired, memory);
-  const observed = await observe(await host.connect(desired, "server", { memory, lock: project.lock }), { level: "presence" }, host.clock, signal);
-  const types = new Map(desired.backends.map((backend) => [backend.metadata.name, backend.type]));
-  return [
-    ...observed.stores.flatMap(storeChecks),
-    ...observed.serving.map((serving) => servingCheck(serving, types.get(serving.backend) ?? "openai")),
-  ];
+  const connections = await host.connect(desired, "server", { memory, lock: project.lock });
+  const observed = await observe(connections, { level: "presence" }, host.clock, signal);
+  return [...observed.stores.flatMap(storeChecks), ...(await examineServing(desired.backends, observed.serving, connections.machine, signal))];
 }
 
 function storeChecks(observation: Observation): readonly Check[] {
@@ -128,53 +115,4 @@ function storeChecks(observation: Observation): readonly Check[] {
       ...(item.failure.remedy === undefined ? {} : { remedy: item.failure.remedy }),
     });
   return checks;
-}
-
-function versionChecks(program: keyof typeof vulnerableBelow, version: string): readonly Check[] {
-  const { version: minimum, why } = vulnerableBelow[program];
-  if (!/^\d+\.\d+/.test(version) || version.startsWith("0.0.0") || compareVersions(version, minimum) >= 0) return [];
-  return [
-    {
-      id: `DOC-${program.toUpperCase()}-VERSION`,
-      state: "warning",
-      fact: `${program} ${version} is affected by ${why}`,
-      remedy: `upgrade to ${minimum} or newer`,
-    },
-  ];
-}
-
-function servingCheck(serving: ServingObservation, type: string): Check {
-  const id = `DOC-${type.toUpperCase()}`;
-  if (serving.state === "unknown")
-    return {
-      id,
-      state: "warning",
-      fact: `${serving.backend}: ${serving.failure.message}`,
-      ...(serving.failure.remedy === undefined ? {} : { remedy: serving.failure.remedy }),
-    };
-  if (serving.state === "down")
-    return { id, state: "warning", fact: `${serving.backend}: nothing listens there`, remedy: "start the server, or remove the backend" };
-  const [outdated] = type === "vllm" && serving.version !== undefined ? versionChecks("vllm", serving.version) : [];
-  if (outdated !== undefined) return outdated;
-  return {
-    id,
-    state: serving.healthy ? "ok" : "warning",
-    fact: `${serving.backend}: serves ${serving.models.map((model) => model.id).join(", ") || "nothing"}`,
-  };
-}
-
-/** Compares dotted version numbers; suffixes are ignored. */
-export function compareVersions(a: string, b: string): number {
-  const parts = (version: string): readonly number[] =>
-    version
-      .replace(/^v/, "")
-      .split(/[.+-]/)
-      .slice(0, 3)
-      .map((part) => Number.parseInt(part, 10) || 0);
-  const [left, right] = [parts(a), parts(b)];
-  for (let index = 0; index < 3; index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

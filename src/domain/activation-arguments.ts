@@ -38,6 +38,11 @@ export function ownArgument(type: EngineType, model: Model): string | undefined 
 
 const programs: Readonly<Record<EngineType, readonly string[]>> = { vllm: ["vllm"], lmdeploy: ["lmdeploy"], gguf: ["llama-server"] };
 
+/** The program that is started for a backend, and its first arguments. */
+export function commandOf(type: EngineType, { launch }: Pick<Backend, "launch">): readonly string[] {
+  return launch?.command ?? programs[type];
+}
+
 /** What the argument list is made of beside the backend. */
 export interface LaunchParts {
   readonly endpoint: Endpoint;
@@ -48,7 +53,7 @@ export interface LaunchParts {
 
 /** The whole argument list. The model comes first: vLLM's `--served-model-name` swallows what follows it. Declared arguments come last, so that they win. */
 export function argumentsOf(type: EngineType, backend: Pick<Backend, "launch">, { endpoint, servedId, path, model }: LaunchParts): readonly string[] {
-  const command = backend.launch?.command ?? programs[type];
+  const command = commandOf(type, backend);
   const { host, port } = endpoint;
   const { args, chatTemplate } = model.launch;
   const template = (option: string): readonly string[] => (chatTemplate === undefined ? [] : [option, chatTemplate]);

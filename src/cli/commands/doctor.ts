@@ -1,4 +1,5 @@
-import { examine, type Check } from "../../app/doctor.ts";
+import { examine } from "../../app/doctor.ts";
+import type { Check } from "../../app/doctor-check.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
 import { count } from "../../report/quantities.ts";
@@ -18,11 +19,17 @@ export async function doctor(session: Session, options: CommonOptions): Promise<
   );
   const broken = checks.filter((check) => check.state === "failed").length;
   writeOutputs(outputs, {
-    text: () =>
-      `${checks.map((check) => lineOf(check, session)).join("")}${broken === 0 ? "All checks passed.\n" : `${count(broken, "check")} failed.\n`}`,
+    text: () => `${checks.map((check) => lineOf(check, session)).join("")}${verdictOf(checks)}\n`,
     json: () => jsonAnswer("Doctor", { checks }),
   });
   return broken === 0 ? exitCodes.done : exitCodes.unexpected;
+}
+
+function verdictOf(checks: readonly Check[]): string {
+  const failed = checks.filter((check) => check.state === "failed").length;
+  const warned = checks.filter((check) => check.state === "warning").length;
+  if (failed > 0) return `${count(failed, "check")} failed.`;
+  return warned > 0 ? `Nothing failed; ${count(warned, "warning")}.` : "All checks passed.";
 }
 
 function lineOf(check: Check, session: Session): string {
