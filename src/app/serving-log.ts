@@ -1,4 +1,5 @@
 import { isEngine } from "../domain/activation-arguments.ts";
+import type { ActivationRecord } from "../domain/activation.ts";
 import type { Backend } from "../domain/backend.ts";
 import { failed } from "../domain/failure.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -16,19 +17,23 @@ type Files = Pick<ServingMachine, "files" | "paths">;
 
 /** Where the engine of a backend writes: the one that starts, else the one that serves, else the one that would be started. */
 export async function logOf(machine: Files, backend: Backend, model: string | undefined): Promise<string> {
-  if (!isEngine(backend.type))
-    throw failed("invalid-input", `Holdfast does not start ${backend.metadata.name}, so it keeps no log of it`, {
-      ...(backend.type === "ollama" ? { remedy: "Ollama writes its own: journalctl -u ollama, or ~/.ollama/logs/server.log" } : {}),
-    });
-  if (model !== undefined) return logPath(machine.paths, backend.type, model);
-  const { pending, committed, attempts } = (await readRecord(machine, placeOf(backend, undefined))).record;
-  const started = pending !== undefined && "log" in pending ? pending.log : committed?.log;
-  if (started !== undefined) return started;
-  const declared = backend.active?.kind === "model" ? backend.active.name : undefined;
-  if (declared !== undefined && attempts.length > 0) return logPath(machine.paths, backend.type, declared);
-  throw failed("not-found", `Holdfast never started anything on ${backend.metadata.name}`, {
+  const { type, metadata } = backend;
+  if (!isEngine(type)) throw failed("invalid-input", `Holdfast does not start ${metadata.name}, so it keeps no log of it`, logElsewhere(type));
+  const { record } = await readRecord(machine, placeOf(backend, undefined));
+  const path = model === undefined ? writtenLog(record) : logPath(machine.paths, type, model);
+  if (path !== undefined) return path;
+  if (backend.active?.kind === "model" && record.attempts.length > 0) return logPath(machine.paths, type, backend.active.name);
+  throw failed("not-found", `Holdfast never started anything on ${metadata.name}`, {
     remedy: "holdfast reconcile starts what is declared active; --model NAME shows the log of a model that was served earlier",
   });
+}
+
+function writtenLog({ pending, committed }: ActivationRecord): string | undefined {
+  return pending !== undefined && "log" in pending ? pending.log : committed?.log;
+}
+
+function logElsewhere(type: Backend["type"]): { readonly remedy?: string } {
+  return type === "ollama" ? { remedy: "Ollama writes its own: journalctl -u ollama, or ~/.ollama/logs/server.log" } : {};
 }
 
 const longestLine = 400;

@@ -5,7 +5,7 @@ import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
 import type { Drift, DriftClass } from "./drift.ts";
 import { lockEntryOf } from "./lock.ts";
-import type { Holding, ServingObservation, VerificationLevel } from "./observed.ts";
+import type { Holding, VerificationLevel } from "./observed.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { itemAt } from "./place-index.ts";
 import { roleFindings } from "./role-contract.ts";

@@ -86,49 +86,45 @@ function isProtected(thing: Leaving): boolean {
   return isForeign(thing) || thing.assessment?.model.protect === true || thing.item?.protect === true;
 }
 
-/** Why something that is due must not be purged: a role wants it, it is locked, loaded, or could not be brought back. */
+/** Why something that is due must not be purged: a role wants it, it is locked, in use, not ours, or could not be brought back. */
 function purgeVeto(thing: Leaving, holding: Holding, input: PlanInput): Blocked | undefined {
-  const object = subject(thing).object;
-  const role = input.desired.roles.find((candidate) => candidate.prefer.includes(thing.name) || candidate.fallback === thing.name);
-  if (role !== undefined)
-    return {
-      object,
-      cause: "guard",
-      reason: `role ${role.metadata.name} points at it`,
-      remedy: `take ${thing.name} out of role ${role.metadata.name} first`,
-    };
-  if (isLocked(thing, input)) return { object, cause: "guard", reason: "it is locked", remedy: `holdfast unlock ${thing.name}` };
-  const server = sourcesInUse(input.activations ?? []).find(
+  const why = wantedStill(thing, input) ?? inUse(holding, input) ?? notOurs(thing) ?? lostForEver(thing, holding, input);
+  return why === undefined ? undefined : { object: subject(thing).object, cause: "guard", ...why };
+}
+
+type Veto = Pick<Blocked, "reason" | "remedy">;
+
+function wantedStill(thing: Leaving, input: PlanInput): Veto | undefined {
+  const { name } = thing;
+  const role = input.desired.roles.find((candidate) => candidate.prefer.includes(name) || candidate.fallback === name)?.metadata.name;
+  if (role !== undefined) return { reason: `role ${role} points at it`, remedy: `take ${name} out of role ${role} first` };
+  return isLocked(thing, input) ? { reason: "it is locked", remedy: `holdfast unlock ${name}` } : undefined;
+}
+
+function inUse(holding: Holding, { activations = [] }: PlanInput): Veto | undefined {
+  const server = sourcesInUse(activations).find(
     (source) => source.store === holding.store && sameRef(source.store, source.ref, holding.ref),
-  );
+  )?.backend;
   if (server !== undefined)
-    return {
-      object,
-      cause: "guard",
-      reason: `${server.backend} serves from it, or would be put back to it`,
-      remedy: `let Backend ${server.backend} serve another model, or none, first`,
-    };
-  if (holding.loaded !== undefined)
-    return { object, cause: "guard", reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
-  if (thing.item === undefined && thing.because !== "unmanaged")
-    return { object, cause: "guard", reason: "Holdfast does not own it", remedy: `holdfast adopt ${thing.name}` };
-  if (isReplaced(thing))
-    return {
-      object,
-      cause: "guard",
-      reason: "its content is not what Holdfast put there",
-      remedy: `delete it by hand, or take ${thing.name} out of the manifests to forget it`,
-    };
-  const quarantine = needsQuarantine(thing, input);
-  if (quarantine && holding.location === undefined) {
-    return {
-      object,
-      cause: "guard",
-      reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy",
-      remedy: "set `spec.store` of the backend, or delete the model by hand",
-    };
-  }
-  return undefined;
+    return { reason: `${server} serves from it, or would be put back to it`, remedy: `let Backend ${server} serve another model, or none, first` };
+  return holding.loaded === undefined
+    ? undefined
+    : { reason: "a server has it in memory", remedy: "stop using it, or unload it, then reconcile again" };
+}
+
+function notOurs(thing: Leaving): Veto | undefined {
+  const { name, item, because } = thing;
+  if (item === undefined && because !== "unmanaged") return { reason: "Holdfast does not own it", remedy: `holdfast adopt ${name}` };
+  if (!isReplaced(thing)) return undefined;
+  return { reason: "its content is not what Holdfast put there", remedy: `delete it by hand, or take ${name} out of the manifests to forget it` };
+}
+
+function lostForEver(thing: Leaving, holding: Holding, input: PlanInput): Veto | undefined {
+  if (holding.location !== undefined || !needsQuarantine(thing, input)) return undefined;
+  return {
+    reason: "its bytes cannot be fetched again, and its store cannot be read from here to keep a copy",
+    remedy: "set `spec.store` of the backend, or delete the model by hand",
+  };
 }
 
 function isLocked(thing: Leaving, input: PlanInput): boolean {
