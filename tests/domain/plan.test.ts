@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { emptyRecord } from "../../src/domain/activation.ts";
 import type { Plan } from "../../src/domain/action.ts";
 import { diff } from "../../src/domain/diff.ts";
 import { emptyMemory, type InventoryItem, type Memory } from "../../src/domain/inventory.ts";
@@ -239,6 +240,26 @@ describe("leaving", () => {
     expect(
       planned({ models: [chat], stores: [observed([here("chat", one), loaded])], memory: { inventory, deprecations: [deprecated("old", 8)] } }),
     ).toEqual(["blocked model/old [guard]: a server has it in memory"]);
+  });
+
+  it("S1.11 never purges what a server of ours runs from, or would be put back to", () => {
+    const target = {
+      model: "old",
+      servedId: "old",
+      source: { store, ref: ref("old:1b") },
+      content: two.id,
+      argv: ["llama-server"],
+      env: {},
+      files: [],
+      digest: "d",
+    } as const;
+    const record = {
+      ...emptyRecord("gpu", 8080, 1000),
+      pending: { phase: "stopping", purpose: "switch", since: now, target } as const,
+    };
+    const activations = [{ state: "observed", backend: "gpu", record, ours: [], listening: false, strangers: [] } as const];
+    const input = inputOf({ ...kept, memory: { inventory, deprecations: [deprecated("old", 8)] } });
+    expect(lines(plan({ ...input, activations }))).toEqual(["blocked model/old [guard]: gpu serves from it, or would be put back to it"]);
   });
 
   it("never purges what is protected, and never what the inventory does not list", () => {
