@@ -7,8 +7,7 @@ import { placeOf } from "../../app/converge-serving.ts";
 import type { Project } from "../../app/read-project.ts";
 import { isEngine } from "../../domain/activation-arguments.ts";
 import { stateFileOwner } from "../../domain/active-state.ts";
-import { plainText } from "../../report/escape.ts";
-import { formatAge, formatInstant } from "../../report/quantities.ts";
+import { renderServingText, type ServedRow } from "../../report/serving-text.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
@@ -71,49 +70,23 @@ export function currentJson(now: readonly ServedNow[]): object {
 
 /** For people: one paragraph for each backend. */
 export function currentText(now: readonly ServedNow[], { paint }: Pick<Session, "paint">, host: Host): string {
-  const paragraphs = now.map((current) => {
-    const head = `${plainText(current.backend)}  ${paint(current.state === "serving" ? "add" : "warning", plainText(headline(current)))}\n`;
-    const rows = rowsOf(current, host).flatMap(([title, value]) => (value === undefined ? [] : [`  ${title.padEnd(9)} ${plainText(value)}\n`]));
-    return `${head}${rows.join("")}${current.notes.map((note) => `  ! ${plainText(note)}\n`).join("")}`;
-  });
-  return paragraphs.join("\n");
+  return renderServingText(
+    now.map((current) => rowOf(current, host.paths.root)),
+    { now: host.clock.now(), colour: paint },
+  );
 }
 
-function headline({ state, active, record }: ServedNow): string {
-  const model = active?.logical_name ?? record?.pending?.target?.model ?? "a model";
-  switch (state) {
-    case "serving":
-      return `serves ${model}`;
-    case "loading":
-      return `is starting ${model}`;
-    case "silent":
-      return `${model} runs and does not answer as it should`;
-    case "foreign":
-      return active === undefined ? "is served by somebody else" : `serves ${model}, started by another program`;
-    case "stopped":
-      return "serves nothing";
-    case "unknown":
-      return "cannot be looked at";
-  }
-}
-
-function rowsOf({ url, active, declared, record, served, state }: ServedNow, host: Host): readonly (readonly [string, string | undefined])[] {
-  const started = active === undefined ? undefined : new Date(active.started_at * 1000).toISOString();
+function rowOf({ active, record, served, ...current }: ServedNow, root: string): ServedRow {
+  const model = active?.logical_name ?? record?.pending?.target?.model;
+  const ids = served?.state === "serving" ? served.models.map(({ id }) => id) : [];
   const log = record?.committed?.log;
-  const ids = served?.state === "serving" ? served.models.map((model) => model.id).join(", ") : undefined;
-  const condition = record?.condition;
-  const differs = state !== "foreign" && state !== "unknown" && declared !== undefined && declared !== (active?.logical_name ?? "none");
-  return [
-    ["endpoint", url === undefined ? undefined : `${url}/v1`],
-    ["model id", active?.served_model_id ?? ids],
-    [
-      "process",
-      active === undefined || started === undefined
-        ? undefined
-        : `pid ${active.pid}, since ${formatInstant(started)} (${formatAge(started, host.clock.now())})`,
-    ],
-    ["declared", declared === undefined ? "the manifests leave it open" : differs ? `${declared} (holdfast reconcile puts it right)` : declared],
-    ["last", condition === undefined || condition.status === "True" ? undefined : condition.message],
-    ["log", log === undefined || state === "stopped" ? undefined : relative(host.paths.root, log) || log],
-  ];
+  const { condition } = record ?? {};
+  return {
+    ...current,
+    ids: active === undefined ? ids : [active.served_model_id],
+    ...(model === undefined ? {} : { model }),
+    ...(active === undefined ? {} : { pid: active.pid, since: new Date(active.started_at * 1000).toISOString() }),
+    ...(log === undefined || current.state === "stopped" ? {} : { log: relative(root, log) }),
+    ...(condition?.status === "False" && condition.reason !== "Stopped" ? { problem: condition.message } : {}),
+  };
 }
