@@ -54,11 +54,11 @@ type Fact = readonly [title: string, value: string];
 
 function factsOf(row: ServedRow, now: Instant): readonly Fact[] {
   const { url, ids, pid, since, problem, log } = row;
-  const process = pid === undefined || since === undefined ? undefined : `pid ${pid}, since ${formatInstant(since)} (${formatAge(since, now)})`;
+  const running = pid === undefined || since === undefined ? undefined : `pid ${pid}, since ${formatInstant(since)} (${formatAge(since, now)})`;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["endpoint", url === undefined ? undefined : `${url}/v1`],
     ["model id", ids.length === 0 ? undefined : ids.join(", ")],
-    ["process", process],
+    ["process", running],
     ["declared", declaredWords(row)],
     ["last", problem],
     ["log", log],
