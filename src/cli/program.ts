@@ -4,6 +4,7 @@ import { HoldfastError, toFailure } from "../domain/failure.ts";
 import { exitCodeOfFailure } from "./failure-exit.ts";
 import { interruptible } from "./interrupt.ts";
 import { collect, portNumber, wholeNumber, type Run, type Runner } from "./runner.ts";
+import { declareRegistry } from "./registry-commands.ts";
 import { declareServing } from "./serving-commands.ts";
 import { Exit, withSession, type CommonOptions } from "./session.ts";
 import { toolVersion } from "./tool-version.ts";
@@ -64,6 +65,7 @@ export function buildProgram(done: (code: number) => void): Command {
   declareBytes(program, run);
   declareLooking(program, run);
   declareServing(program, run);
+  declareRegistry(program, run);
   declareTools(program, run);
   program.addHelpText("after", helpText);
   return program;
@@ -147,6 +149,7 @@ function declareBytes(program: Command, run: Runner): void {
     .command("import")
     .description("write what the stores hold into the registry; pulls and deletes nothing")
     .option("--dry-run", "only say what would be imported")
+    .option("--deprecate-placeholders", "deprecate generic entries of the first import strategy")
     .action(run(async () => (await import("./commands/import.ts")).importModels));
   program
     .command("adopt")
