@@ -11,8 +11,7 @@ import { ownRecordOf } from "../registry/own-record.ts";
 import type { Host } from "./host.ts";
 import { observe } from "./observe.ts";
 import { projectFiles } from "./publish.ts";
-import type { Project } from "./read-project.ts";
-import { editedTexts, writeRegistry, type RegistryOnDisk, type RegistryWrite } from "./registry-files.ts";
+import { editedTexts, writeRegistry, type EditedProject, type RegistryWrite } from "./registry-files.ts";
 import type { EditOptions } from "./retire-entries.ts";
 
 /** How to normalize. */
@@ -34,8 +33,7 @@ const detectedKeys = ["quantization", "download_format"];
 /** Detects container and quantization again. What is detected replaces, what is not detected clears nothing; nothing is renamed, added or removed. */
 export async function normalizeFormats(
   host: Host,
-  project: Extract<Project, { state: "valid" }>,
-  registry: RegistryOnDisk,
+  { project, registry }: EditedProject,
   options: NormalizeOptions,
   signal: AbortSignal,
 ): Promise<Normalization> {

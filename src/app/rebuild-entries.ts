@@ -12,8 +12,7 @@ import { resetDiscovered } from "../registry/retire.ts";
 import type { Host } from "./host.ts";
 import { preview, type Preview } from "./preview.ts";
 import { projectFiles } from "./publish.ts";
-import type { Project } from "./read-project.ts";
-import { writeRegistry, type RegistryOnDisk, type RegistryWrite } from "./registry-files.ts";
+import { writeRegistry, type EditedProject, type RegistryWrite } from "./registry-files.ts";
 import type { EditOptions } from "./retire-entries.ts";
 
 /** How to rebuild. */
@@ -38,8 +37,7 @@ export interface Rebuild extends RegistryWrite {
  */
 export async function rebuildEntries(
   host: Host,
-  project: Extract<Project, { state: "valid" }>,
-  registry: RegistryOnDisk,
+  { project, registry }: EditedProject,
   options: RebuildOptions,
   signal: AbortSignal,
 ): Promise<Rebuild> {

@@ -24,6 +24,12 @@ export interface RegistryOnDisk {
   readonly usable: boolean;
 }
 
+/** A project and its registry, read together under the lock. */
+export interface EditedProject {
+  readonly project: ValidProject;
+  readonly registry: RegistryOnDisk;
+}
+
 /** Reads discovered and curated file. */
 export async function readRegistry(host: Host, project: ValidProject): Promise<RegistryOnDisk> {
   const discovered = await readLayer(host, "discovered");

@@ -1,12 +1,11 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 import { exitCodes } from "../app/exit-code.ts";
-import { HoldfastError, toFailure } from "../domain/failure.ts";
-import { exitCodeOfFailure } from "./failure-exit.ts";
 import { interruptible } from "./interrupt.ts";
+import { reportFailure } from "./report-failure.ts";
 import { collect, portNumber, wholeNumber, type Run, type Runner } from "./runner.ts";
 import { declareRegistry } from "./registry-commands.ts";
 import { declareServing } from "./serving-commands.ts";
-import { Exit, withSession, type CommonOptions } from "./session.ts";
+import { withSession, type CommonOptions } from "./session.ts";
 import { toolVersion } from "./tool-version.ts";
 
 /** Runs one command line and returns the exit code. */
@@ -19,18 +18,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    return await report(error);
+    return await reportFailure(error, args);
   }
-}
-
-async function report(error: unknown): Promise<number> {
-  if (error instanceof Exit) return error.code;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  const failure = toFailure(error);
-  const { renderFailure } = await import("../report/diagnostics-text.ts");
-  process.stderr.write(renderFailure(failure));
-  if (!(error instanceof HoldfastError) && failure.code === "unexpected" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
-  return exitCodeOfFailure(failure);
 }
 
 /** Builds the commander program; `done` receives the exit code. Commands load what they need when they run. */

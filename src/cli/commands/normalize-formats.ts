@@ -9,9 +9,9 @@ import { changesText, editRegistry, unknownText, writtenText, type EditFlags } f
 export async function normalizeFormats(outer: Session, options: EditFlags & { readonly rebuild?: boolean }): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   return editRegistry(outer, options, { operation: "normalize-formats", applies: false }, async (editing) => {
-    const { session, host, project, registry, write, backup } = editing;
+    const { session, host, write, backup } = editing;
     const how = { rebuild: options.rebuild ?? false, write, backup, progress: await session.progress() };
-    const result = await normalize(host, project, registry, how, session.signal);
+    const result = await normalize(host, editing, how, session.signal);
     const exitCode = result.unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
     const changed = result.changes.changed.length;
     writeOutputs(outputs, {

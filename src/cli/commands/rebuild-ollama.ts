@@ -8,7 +8,7 @@ import { changesText, editRegistry, unknownText, writtenText, type EditFlags } f
 export async function rebuildOllama(outer: Session, options: EditFlags & { readonly location?: string; readonly reset?: boolean }): Promise<number> {
   const outputs = decodeOutputs(options.output ?? [], ["json"] as const);
   return editRegistry(outer, options, { operation: "rebuild-ollama", applies: true }, async (editing) => {
-    const { session, host, project, registry, write, backup } = editing;
+    const { session, host, write, backup } = editing;
     const how = {
       write,
       backup,
@@ -16,7 +16,7 @@ export async function rebuildOllama(outer: Session, options: EditFlags & { reado
       ...(options.reset === true ? { reset: "ollama" } : {}),
       ...(options.location === undefined ? {} : { location: options.location }),
     };
-    const result = await rebuildEntries(host, project, registry, how, session.signal);
+    const result = await rebuildEntries(host, editing, how, session.signal);
     const exitCode = result.unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
     const { added, removed, changed } = result.changes;
     const verb = exitCode === exitCodes.unknown ? "nothing was changed" : write ? "done" : "not written";

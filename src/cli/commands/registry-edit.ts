@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import { exitCodes } from "../../app/exit-code.ts";
 import type { Host } from "../../app/host.ts";
 import type { Project } from "../../app/read-project.ts";
 import { readRegistry, type RegistryOnDisk, type RegistryWrite } from "../../app/registry-files.ts";
@@ -7,7 +6,7 @@ import { failed, type Failure } from "../../domain/failure.ts";
 import { renderDiagnostics } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";
 import type { RegistryChanges } from "../../registry/changes.ts";
-import { withSession, type CommonOptions, type Session } from "../session.ts";
+import { invalid, withSession, type CommonOptions, type Session } from "../session.ts";
 
 /** Options of every command that edits registry files. */
 export type EditFlags = CommonOptions & { readonly dryRun?: boolean; readonly apply?: boolean; readonly backup?: boolean };
@@ -38,7 +37,7 @@ export async function editRegistry(
       const project = await session.project(host);
       const registry = await readRegistry(host, project);
       if (registry.findings.length > 0) session.say(renderDiagnostics(registry.findings, { colour: session.paintTalk }));
-      if (!registry.usable) return exitCodes.invalid;
+      if (!registry.usable) throw invalid("the discovered file is not a registry", "restore it from a copy, or move it away", registry.findings);
       return await run({ session, host, project, registry, write, backup: options.backup ?? true });
     } finally {
       release();

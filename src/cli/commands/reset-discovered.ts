@@ -35,9 +35,9 @@ async function reset(editing: Editing, { backend }: ResetFlags, outputs: Outputs
 }
 
 async function resetAndImport(editing: Editing, { backend }: ResetFlags, outputs: Outputs): Promise<number> {
-  const { session, host, project, registry, write, backup } = editing;
+  const { session, host, write, backup } = editing;
   const options = { reset: backend, write, backup, progress: await session.progress() };
-  const result = await rebuildEntries(host, project, registry, options, session.signal);
+  const result = await rebuildEntries(host, editing, options, session.signal);
   const exitCode = result.unknown.length > 0 ? exitCodes.unknown : exitCodes.done;
   const { added, removed, changed } = result.changes;
   writeOutputs(outputs, {
