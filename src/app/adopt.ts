@@ -110,7 +110,7 @@ async function lockAdopted(host: Host, names: readonly string[], options: AdoptO
     const [first] = project.diagnostics;
     throw failed("invalid-input", `the manifests do not decode after adoption: ${first?.message ?? ""}`, { remedy: "holdfast validate" });
   }
-  return lockModels(host, project, { names, update: false, force: true, progress: options.progress }, signal);
+  return lockModels(host, project, { names, update: false, force: true, write: true, progress: options.progress }, signal);
 }
 
 function ownership(holding: Holding, name: string, since: string): readonly MemoryChange[] {

@@ -96,6 +96,7 @@ function declareLoop(program: Command, run: Runner): void {
     .command("apply")
     .argument("<plan>", "plan file made by `holdfast plan --out`")
     .option("--plan-digest <digest>", "refuse any other plan")
+    .option("--dry-run", "only show the plan")
     .description("do what a saved plan says; each action checks again that nothing changed")
     .action(run(async () => (await import("./commands/apply.ts")).apply));
   program
@@ -121,11 +122,13 @@ function declareBytes(program: Command, run: Runner): void {
     .option("--update", "move to what the registry or hub offers now")
     .option("--force", "replace existing entries by what is on this machine")
     .option("--set-expected", "same as --force")
+    .option("--dry-run", "only say what would be locked")
     .description("pin the exact bytes of models in holdfast.lock.yaml")
     .action(run(async () => (await import("./commands/lock.ts")).lock));
   program
     .command("unlock")
     .argument("<names...>", "models")
+    .option("--dry-run", "only say what would be unlocked")
     .description("take models out of the lock file")
     .action(run(async () => (await import("./commands/lock.ts")).unlock));
   program
