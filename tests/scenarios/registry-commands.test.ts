@@ -119,6 +119,48 @@ describe("resetting and rebuilding from the command line", () => {
   });
 });
 
+describe("diagnosing the registry", () => {
+  const facts = async (project: Project): Promise<string> => {
+    const { stdout } = await project.run("doctor", "-o", "json");
+    const { checks }: { checks: readonly { readonly id: string; readonly fact: string; readonly remedy?: string }[] } = JSON.parse(stdout);
+    return checks
+      .filter((check) => check.id === "DOC-REGISTRY")
+      .map((check) => `${check.fact} -> ${check.remedy ?? ""}`)
+      .join("\n");
+  };
+
+  it("S0.19 S0.20 S0.25 S0.26 doctor names generic, duplicate, stale and hidden entries with their causes, and nothing after a rebuild", async () => {
+    const { project } = await machine();
+    expect(await facts(project)).toContain("there is no registry yet");
+    const twin = { name: "llava-7b-ollama-gguf", backend: "ollama", served_model_id: "llava:7b" };
+    const gone = { name: "gone", backend: "ollama", served_model_id: "gone:1b" };
+    await project.write(discovered, JSON.stringify([...foreign, twin, gone]));
+    await project.write(merged, JSON.stringify([...foreign, twin, gone]));
+    const found = await facts(project);
+    expect(found).toContain("model-ollama-gguf is a generic placeholder");
+    expect(found).toContain(
+      "2 entries stand for llava:7b: llava-7b-ollama-gguf (strategy A without quantization), llava_7b_(Q4_0) (simplified name)",
+    );
+    expect(found).toContain("gone stands for gone:1b, which no Ollama store holds any more");
+    expect(found).toContain("mistral:latest is in ollama:local but has no entry: it was not imported yet -> holdfast import");
+    expect(found).toContain("whose download_path is missing");
+    await project.expect(0, "reset-discovered", "--backend", "ollama", "--import");
+    expect(await facts(project)).toBe("the registry lists 2 models as the stores hold them -> ");
+  });
+
+  it("K7 doctor tells what somebody wrote into the merged file, and where it belongs", async () => {
+    const { project } = await machine();
+    await project.write(
+      "configs/model_registry.curated.json",
+      JSON.stringify([{ name: "llava-7b-ollama-gguf", backend: "ollama", roles: ["caption"] }]),
+    );
+    await project.expect(0, "import");
+    expect(await facts(project)).toContain("as the stores hold them");
+    await project.write(merged, (await project.read(merged)).replace('"caption"', '"caption", "mine"'));
+    expect(await facts(project)).toMatch(/llava-7b-ollama-gguf was changed \(roles\) in the merged registry by hand.*write this into its manifest/);
+  });
+});
+
 describe("retiring entries from the command line", () => {
   it("S0.31 S0.32 S0.36 S0.41 placeholders are deprecated by import, purged by name, and do not come back", async () => {
     const { project } = await machine();
