@@ -56,11 +56,7 @@ export async function migrateRegistry(
   const source = options.file === undefined ? await projectSource(host, project) : fileSource(options.file);
   if (source.entries.length === 0 && (source.paths.length === 0 || hasErrors(source.findings)))
     return { sources: source.paths, manifests: [], declared: [], findings: source.findings, usable: false };
-  const wanted = source.entries.filter(
-    (entry) =>
-      (options.only.length === 0 || options.only.includes(entry.name)) &&
-      (!options.curatedOnly || source.curated === undefined || source.curated.has(entry.name)),
-  );
+  const wanted = source.entries.filter((entry) => isWanted(entry.name, options, source.curated));
   const taken = namesIn(project);
   const isDeclared = (entry: RegistryEntry): boolean => taken.models.has(usableName(entry.name).toLowerCase());
   const migration = manifestsFromRegistry(
@@ -84,6 +80,11 @@ export async function migrateRegistry(
     findings: [...source.findings, ...migration.findings, ...findings],
     usable: true,
   };
+}
+
+function isWanted(name: string, { only, curatedOnly }: MigrateOptions, curated: ReadonlySet<string> | undefined): boolean {
+  if (only.length > 0 && !only.includes(name)) return false;
+  return !curatedOnly || curated === undefined || curated.has(name);
 }
 
 /** Names under which models and backends are declared, in lower case. */

@@ -37,16 +37,17 @@ async function layersSource(host: Host, { curated: text }: Extract<Project, { st
   const discovered = await readLayer(host, registryFiles.discovered, "discovered");
   const curated = text === undefined ? undefined : decodeRegistry(text.text, text.path, "curated");
   if (discovered === undefined && curated === undefined) return undefined;
-  const lower = (discovered?.decoded.sparse ?? []).filter((entry) => !isOwnLayerEntry(entry));
-  const { entries } = decodeRegistry(encodeEntries(mergeLayers(lower, curated?.sparse ?? [])), "the layers of the registry");
+  const sparse = discovered?.decoded.sparse ?? [];
+  const layers = mergeLayers(
+    sparse.filter((entry) => !isOwnLayerEntry(entry)),
+    curated?.sparse ?? [],
+  );
+  const curatedPath = curated === undefined ? undefined : join(host.paths.registry, registryFiles.curated);
   return {
-    paths: [
-      ...(discovered === undefined ? [] : [discovered.path]),
-      ...(curated === undefined ? [] : [join(host.paths.registry, registryFiles.curated)]),
-    ],
-    entries,
+    paths: [discovered?.path, curatedPath].filter((path) => path !== undefined),
+    entries: decodeRegistry(encodeEntries(layers), "the layers of the registry").entries,
     curated: namesOf(curated),
-    findings: [...(discovered?.decoded.findings ?? []), ...(curated?.findings ?? [])],
+    findings: [discovered?.decoded, curated].flatMap((decoded) => decoded?.findings ?? []),
   };
 }
 

@@ -24,13 +24,16 @@ export async function settleClock({ clock, state }: Pick<Host, "clock" | "state"
 }
 
 function readingIn(text: string | undefined): ClockReading | undefined {
+  const { wall, epoch, steadyMs } = membersIn(text);
+  return typeof wall === "string" && typeof epoch === "string" && typeof steadyMs === "number" ? { wall, epoch, steadyMs } : undefined;
+}
+
+function membersIn(text = "{}"): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = text === undefined ? undefined : JSON.parse(text);
-    if (typeof value !== "object" || value === null || !("wall" in value) || !("epoch" in value) || !("steadyMs" in value)) return undefined;
-    const { wall, epoch, steadyMs } = value;
-    return typeof wall === "string" && typeof epoch === "string" && typeof steadyMs === "number" ? { wall, epoch, steadyMs } : undefined;
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -55,11 +55,15 @@ export function jsonTargets(args: readonly string[]): readonly { readonly format
   const end = args.indexOf("--");
   const words = end < 0 ? args : args.slice(0, end);
   return words.flatMap((word, index) => {
-    const attached = /^(?:--output=|-o=?(?=.))(.*)$/s.exec(word)?.[1];
-    const value =
-      attached ?? (word === "-o" || word === "--output" ? words[index + 1] : word === "--json" || word === "--json-output" ? "json" : undefined);
-    const [format, file] = value?.split(/=(.*)/s, 2) ?? [];
+    const [format, file = ""] = outputIn(word, words[index + 1]).split(/=(.*)/s, 2);
     if (format !== "json") return [];
-    return file === undefined || file === "" ? [{ format: "json" as const }] : [{ format: "json" as const, file }];
+    return file === "" ? [{ format: "json" as const }] : [{ format: "json" as const, file }];
   });
+}
+
+/** The output that a word asks for, in itself or with the next one. */
+function outputIn(word: string, next = ""): string {
+  if (word === "--json" || word === "--json-output") return "json";
+  if (word === "-o" || word === "--output") return next;
+  return /^(?:--output=|-o=?(?=.))(.*)$/s.exec(word)?.[1] ?? "";
 }
