@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Diagnostic } from "../domain/diagnostic.ts";
 import { failed, type Failure } from "../domain/failure.ts";
 import type { MemoryChange } from "../domain/inventory.ts";
@@ -6,9 +5,10 @@ import type { Holding, StoreId } from "../domain/observed.ts";
 import { assessAll } from "../domain/plan.ts";
 import { unmanagedHoldings } from "../domain/leaving.ts";
 import { holdingSize } from "../domain/sizes.ts";
-import { manifestsFromHoldings, type ManifestObject } from "../registry/migrate.ts";
+import { manifestsFromHoldings } from "../registry/migrate.ts";
 import { renderManifest } from "../registry/render-manifest.ts";
 import type { ProgressSink } from "../ports/progress.ts";
+import { freeManifestPath } from "./free-manifest-path.ts";
 import type { Host } from "./host.ts";
 import { lockModels, type LockResult } from "./lock.ts";
 import { observe } from "./observe.ts";
@@ -64,7 +64,11 @@ async function adopt(host: Host, project: ValidProject, options: AdoptOptions, s
   );
   const files: { readonly path: string; readonly name: string; readonly text: string }[] = [];
   for (const manifest of manifests)
-    files.push({ path: await freePath(host, manifest, files), name: manifest.metadata.name, text: renderManifest(manifest) });
+    files.push({
+      path: await freeManifestPath(host, "adopted", { name: manifest.metadata.name, planned: files }),
+      name: manifest.metadata.name,
+      text: renderManifest(manifest),
+    });
   const passedOver = observed.stores.reduce((total, store) => total + (store.state === "observed" ? store.holdings.length : 0), 0) - unmanaged.length;
   const unknown = observed.stores.flatMap((store) => (store.state === "unknown" ? [{ store: store.store, failure: store.failure }] : []));
   if (!options.write) return { manifests: files, locks: [], findings, passedOver, unknown };
@@ -99,15 +103,6 @@ function matches({ holding, name }: Named, wanted: string): boolean {
   return name === wanted || holding.ref === wanted || holding.ref.endsWith(`/${wanted}`);
 }
 
-/** A path that no file has yet, and none that is about to be written: what a person wrote is never replaced. */
-async function freePath(host: Host, manifest: ManifestObject, planned: readonly { readonly path: string }[]): Promise<string> {
-  const base = join(host.paths.manifests, "adopted", manifest.metadata.name.replaceAll(/[^A-Za-z0-9._-]/g, "_"));
-  for (let number = 1; ; number++) {
-    const path = `${base}${number === 1 ? "" : `-${number}`}.yaml`;
-    if (!planned.some((file) => file.path === path) && (await host.outputs.read(path)) === undefined) return path;
-  }
-}
-
 async function lockAdopted(host: Host, names: readonly string[], options: AdoptOptions, signal: AbortSignal): Promise<readonly LockResult[]> {
   if (names.length === 0) return [];
   const project = await readProject(host, signal);
@@ -115,7 +110,7 @@ async function lockAdopted(host: Host, names: readonly string[], options: AdoptO
     const [first] = project.diagnostics;
     throw failed("invalid-input", `the manifests do not decode after adoption: ${first?.message ?? ""}`, { remedy: "holdfast validate" });
   }
-  return lockModels(host, project, { names, update: false, force: true, progress: options.progress }, signal);
+  return lockModels(host, project, { names, update: false, force: true, write: true, progress: options.progress }, signal);
 }
 
 function ownership(holding: Holding, name: string, since: string): readonly MemoryChange[] {

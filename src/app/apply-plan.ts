@@ -4,7 +4,8 @@ import { refusalOf } from "../domain/still-valid.ts";
 import type { Host } from "./host.ts";
 import { judge, preview, type Preview, type PreviewOptions } from "./preview.ts";
 import type { Project } from "./read-project.ts";
-import { finish, type PassResult } from "./reconcile.ts";
+import { finish, withFindings, type PassResult } from "./reconcile.ts";
+import { settleClock } from "./settle-clock.ts";
 
 /**
  * Applies a saved plan instead of a fresh one. Manifests, lock, inventory and policies of now decide what of it may still run; beyond that each action
@@ -20,13 +21,14 @@ export async function applyPlan(
   const release = await host.lock.acquire(options.command);
   try {
     const startedAt = host.clock.now();
+    const jumps = await settleClock(host);
     const current = await preview(host, project, options, signal);
     const allowed = withBlocked(
       plan,
       plan.actions.flatMap((action) => refusal(action, current)),
     );
     const checked = withVerdicts(allowed, await judge(host, allowed, current.input));
-    return await finish(host, { ...current, plan: { ...checked, bookkeeping: [] } }, options, startedAt, signal);
+    return withFindings(await finish(host, { ...current, plan: { ...checked, bookkeeping: [] } }, options, startedAt, signal), jumps);
   } finally {
     release();
   }

@@ -2,6 +2,7 @@ import { toFailure } from "../domain/failure.ts";
 import { emptyMemory } from "../domain/inventory.ts";
 import type { Observation } from "../domain/observed.ts";
 import type { Check } from "./doctor-check.ts";
+import { examineRegistry } from "./doctor-registry.ts";
 import { examineServing } from "./doctor-serving.ts";
 import { compareVersions, versionChecks } from "./doctor-versions.ts";
 import type { Host } from "./host.ts";
@@ -85,7 +86,11 @@ async function connectionChecks(host: Host, project: Project, signal: AbortSigna
   const desired = host.withDefaults(project.desired, memory);
   const connections = await host.connect(desired, "server", { memory, lock: project.lock });
   const observed = await observe(connections, { level: "presence" }, host.clock, signal);
-  return [...observed.stores.flatMap(storeChecks), ...(await examineServing(desired.backends, observed.serving, connections.machine, signal))];
+  return [
+    ...observed.stores.flatMap(storeChecks),
+    ...(await examineServing(desired.backends, observed.serving, connections.machine, signal)),
+    ...(await examineRegistry(host, { ...project, desired }, observed)),
+  ];
 }
 
 function storeChecks(observation: Observation): readonly Check[] {

@@ -31,6 +31,8 @@ export interface LockOptions {
   readonly update: boolean;
   /** Replace an existing entry by what the machine holds. */
   readonly force: boolean;
+  /** False = only say what would be locked. */
+  readonly write: boolean;
   readonly progress: ProgressSink;
 }
 
@@ -69,12 +71,12 @@ export async function lockModels(host: Host, project: ValidProject, options: Loc
       kind: "verified",
       verification: { name: entry.name, at: host.clock.now(), level: "full", contentDigest: entry.contentDigest },
     }));
-  if (proofs.length > 0) await host.state.commit(proofs);
   const stale =
     options.names.length > 0
       ? []
       : project.lock.entries.filter((entry) => !desired.models.some((model) => model.metadata.name === entry.name)).map((entry) => entry.name);
-  if (put.length > 0 || stale.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, put, stale)));
+  if (options.write && proofs.length > 0) await host.state.commit(proofs);
+  if (options.write && put.length + stale.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, put, stale)));
   return [...results, ...stale.map((name): LockResult => ({ name, state: "unlocked", detail: "no manifest declares it any more" }))];
 }
 
@@ -160,9 +162,13 @@ export function identityOf(entry: LockEntry): string {
 }
 
 /** Takes models out of the lock. */
-export async function unlockModels(host: Host, project: ValidProject, names: readonly string[]): Promise<readonly LockResult[]> {
+export async function unlockModels(
+  host: Host,
+  project: ValidProject,
+  { names, write }: Pick<LockOptions, "names" | "write">,
+): Promise<readonly LockResult[]> {
   const locked = names.filter((name) => lockEntryOf(project.lock, name) !== undefined);
-  if (locked.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, [], locked)));
+  if (write && locked.length > 0) await host.outputs.write(host.paths.lock, encodeLock(editLock(project.lock, [], locked)));
   return names.map((name): LockResult =>
     locked.includes(name)
       ? { name, state: "unlocked", detail: "its bytes are no longer pinned" }

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { DriftReport } from "../domain/drift.ts";
 import { compareText, type Diagnostic } from "../domain/diagnostic.ts";
 import { canonicalJson } from "../domain/json.ts";
-import { decodeRegistry } from "../registry/legacy.ts";
+import type { RegistryEntry } from "../registry/entry.ts";
+import { decodeRegistry, type DecodedRegistry } from "../registry/legacy.ts";
 import { projectRegistry, type Projection } from "../registry/project.ts";
 import { buildDriftReport } from "../report/drift-report.ts";
 import { renderDriftMarkdown } from "../report/drift-markdown.ts";
@@ -31,6 +32,9 @@ export const registryFiles = {
   merged: "model_registry.json",
 } as const;
 
+/** The copy that is kept of a single-file registry when the layers are written for the first time; the name is that of ImageWorks. */
+export const beforeSplit = "model_registry.backup.pre_split.json";
+
 /** Writes the three registry files and the drift report; files whose bytes would be the same are not touched. */
 export async function publish(host: Host, view: Preview): Promise<Publication> {
   const registry = await projectFiles(host, view);
@@ -44,17 +48,20 @@ export async function publish(host: Host, view: Preview): Promise<Publication> {
     [join(reports, "drift-report.md"), renderDriftMarkdown(report, { target: host.name })],
   ];
   const files: PublishedFile[] = [];
+  await keepSingleFile(host);
   for (const [path, text] of outputs) if (text !== undefined) files.push({ path, state: await host.outputs.write(path, text) });
   return { files, report, findings: registry.findings };
 }
 
-/** The texts of the registry files for what was observed; writes nothing. */
-export async function projectFiles(host: Host, view: Pick<Preview, "project" | "observed" | "memory">): Promise<Projection> {
+/** The texts of the registry files for what was observed; writes nothing. `earlier` stands in for the discovered file on disk. */
+export async function projectFiles(
+  host: Host,
+  view: Pick<Preview, "project" | "observed" | "memory">,
+  earlier?: readonly RegistryEntry[],
+): Promise<Projection> {
   const { project, observed, memory } = view;
   const foreign = project.curated === undefined ? undefined : decodeRegistry(project.curated.text, project.curated.path, "curated");
-  const path = join(host.paths.registry, registryFiles.discovered);
-  const before = await host.outputs.read(path);
-  const previous = before === undefined ? undefined : decodeRegistry(before, path);
+  const previous = earlier === undefined ? await readDiscovered(host) : { entries: earlier, findings: [] };
   const projection = projectRegistry({
     desired: project.desired,
     lock: project.lock,
@@ -66,6 +73,20 @@ export async function projectFiles(host: Host, view: Pick<Preview, "project" | "
     ...(previous === undefined ? {} : { previous: { discovered: previous.entries } }),
   });
   return { ...projection, findings: [...(foreign?.findings ?? []), ...(previous?.findings ?? []), ...projection.findings] };
+}
+
+/** Before there are layers, the merged file may be all that somebody has. */
+async function keepSingleFile(host: Host): Promise<void> {
+  const at = (name: string): Promise<string | undefined> => host.outputs.read(join(host.paths.registry, name));
+  const [discovered, merged, kept] = await Promise.all([at(registryFiles.discovered), at(registryFiles.merged), at(beforeSplit)]);
+  if (discovered === undefined && merged !== undefined && kept === undefined)
+    await host.outputs.write(join(host.paths.registry, beforeSplit), merged);
+}
+
+async function readDiscovered(host: Host): Promise<Pick<DecodedRegistry, "entries" | "findings"> | undefined> {
+  const path = join(host.paths.registry, registryFiles.discovered);
+  const text = await host.outputs.read(path);
+  return text === undefined ? undefined : decodeRegistry(text, path);
 }
 
 /** Every name that an entry may have: declared, ours, on its way out, or found. */

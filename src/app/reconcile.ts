@@ -1,4 +1,5 @@
 import type { Outcome } from "../domain/action.ts";
+import type { Diagnostic } from "../domain/diagnostic.ts";
 import { HoldfastError, type Failure } from "../domain/failure.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { execute } from "./execute.ts";
@@ -7,6 +8,7 @@ import type { Host } from "./host.ts";
 import { preview, type Preview, type PreviewOptions } from "./preview.ts";
 import { publish, reportOf, type Publication } from "./publish.ts";
 import type { Project } from "./read-project.ts";
+import { settleClock } from "./settle-clock.ts";
 
 /** How a pass ended. */
 export interface PassResult {
@@ -33,12 +35,19 @@ export async function reconcile(
   const release = await host.lock.acquire(options.command);
   try {
     const startedAt = host.clock.now();
+    const jumps = await settleClock(host);
     const before = await preview(host, project, options, signal);
     if (!(await options.approve(before))) return undefined;
-    return await finish(host, before, options, startedAt, signal);
+    return withFindings(await finish(host, before, options, startedAt, signal), jumps);
   } finally {
     release();
   }
+}
+
+/** A pass with findings from before it. */
+export function withFindings(result: PassResult, findings: readonly Diagnostic[]): PassResult {
+  if (findings.length === 0) return result;
+  return { ...result, publication: { ...result.publication, findings: [...findings, ...result.publication.findings] } };
 }
 
 /** Executes a previewed plan and publishes the result; the caller holds the instance lock. */

@@ -1,8 +1,10 @@
+import type { Assessment } from "../domain/assess.ts";
 import type { Backend } from "../domain/backend.ts";
 import { toFailure } from "../domain/failure.ts";
 import type { Observation, ObservedState } from "../domain/observed.ts";
 import { findCandidate, liveKey, type BackendSight, type Candidate } from "../domain/selection-candidate.ts";
 import type { ChosenProfile } from "../domain/profile.ts";
+import { assessAll } from "../domain/plan.ts";
 import { select, type Refused, type Selection } from "../domain/selection.ts";
 import type { SelectionRequest, SelectionWorld } from "../domain/selection-hurdles.ts";
 import type { Milliseconds } from "../domain/resource.ts";
@@ -58,14 +60,22 @@ export async function readSelection(
   const files = await projectFiles(host, { project: { ...project, desired }, observed, memory });
   const { entries } = decodeRegistry(files.merged, "the merged registry", "merged");
   const names = entries.map((entry) => entry.name);
+  const againstLock = new Set(assessAll({ desired, lock: project.lock, observed, memory, upstream: {} }).flatMap(lockBreach));
   return {
     entries,
     observed,
-    candidates: candidatesOf(entries, { desired, lastUsed: await host.state.remembered("used", names) }),
+    candidates: candidatesOf(entries, { desired, lastUsed: await host.state.remembered("used", names), againstLock }),
     roles: desired.roles,
     ...(look.profile === undefined ? {} : { profile: look.profile }),
     ...(look.checkers === undefined ? {} : { backends: new Map([...sightsOf(checks), ...ollamaSights(desired.backends, stores)]) }),
   };
+}
+
+/** What can be seen without reading a byte: another manifest or commit, missing files, wrong sizes. */
+function lockBreach(assessment: Assessment): readonly string[] {
+  if (assessment.state !== "held" || assessment.lock === undefined) return [];
+  const broken = assessment.identity === "different" || assessment.defects.some((defect) => defect.kind !== "unreadable");
+  return broken ? [assessment.model.metadata.name] : [];
 }
 
 /** A server that listed its models is there; nobody has to ask it twice. */

@@ -16,10 +16,12 @@ interface Surroundings {
   readonly desired: DesiredState;
   /** JSON text of an instant by model name. */
   readonly lastUsed: ReadonlyMap<string, string>;
+  /** Names of models that are not what their lock says. */
+  readonly againstLock: ReadonlySet<string>;
 }
 
 /** The entries of a merged registry as selection sees them. */
-export function candidatesOf(entries: readonly RegistryEntry[], { desired, lastUsed }: Surroundings): readonly Candidate[] {
+export function candidatesOf(entries: readonly RegistryEntry[], { desired, lastUsed, againstLock }: Surroundings): readonly Candidate[] {
   const models = new Map(desired.models.map((model) => [model.metadata.name, model]));
   const endpoints = new Map(desired.backends.map((backend) => [urlOf(endpointOf(backend), backend.type), backend.metadata.name]));
   return entries.map((entry): Candidate => {
@@ -33,6 +35,7 @@ export function candidatesOf(entries: readonly RegistryEntry[], { desired, lastU
       ...placeOf(entry, model, { desired, endpoints }),
       ...(entry.deprecated ? { deprecated: { ...own.deprecation, ...lifecycleOf(model) } } : {}),
       ...memoryNeed(entry),
+      ...(againstLock.has(entry.name) ? { againstLock: true } : {}),
       ...(used === undefined ? {} : { lastUsed: used.replaceAll('"', "") }),
     };
   });

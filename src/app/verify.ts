@@ -2,9 +2,10 @@ import type { Assessment, Defect } from "../domain/assess.ts";
 import { contentDigest } from "../domain/digest.ts";
 import type { Failure } from "../domain/failure.ts";
 import type { MemoryChange } from "../domain/inventory.ts";
-import type { Holding, VerificationLevel } from "../domain/observed.ts";
+import type { VerificationLevel } from "../domain/observed.ts";
 import { assessAll } from "../domain/plan.ts";
 import type { ProgressSink } from "../ports/progress.ts";
+import { integrityOf, modelArtifacts } from "../registry/integrity.ts";
 import { count } from "../report/quantities.ts";
 import { exitCodes, worstExitCode } from "./exit-code.ts";
 import type { Host } from "./host.ts";
@@ -23,7 +24,11 @@ export interface Verification {
   readonly bytes: number;
   readonly defects: readonly Defect[];
   readonly contentDigest?: string;
+  /** The formula of `artifacts.aggregate_sha256` in the registry; there when every file was hashed. */
+  readonly aggregateSha256?: string;
   readonly detail: string;
+  /** What to do about a violation: both ways out. */
+  readonly remedies?: readonly string[];
   readonly failure?: Failure;
 }
 
@@ -72,17 +77,20 @@ function verificationOf(assessment: Assessment, level: VerificationLevel): reado
   }
 }
 
-function heldVerification(held: Extract<Assessment, { state: "held" }>, level: VerificationLevel): Verification {
+type Held = Extract<Assessment, { state: "held" }>;
+
+function heldVerification(held: Held, level: VerificationLevel): Verification {
   const { holding, lock } = held;
   const bytes = holding.artifacts.reduce((total, artifact) => total + artifact.size, 0);
   const base = { name: held.model.metadata.name, level, files: holding.artifacts.length, bytes, defects: held.defects };
   if (held.identity === "different")
     return {
       ...base,
+      ...remediesOf(held),
       state: "violation",
       detail: `holds ${holding.contentId ?? "other content"}, the lock says ${lock?.source.kind === "ollama" ? lock.source.manifestDigest : ""}`,
     };
-  if (held.defects.length > 0) return defective(base, held.defects, holding.artifacts.length);
+  if (held.defects.length > 0) return defective(base, held);
   const unread = level === "presence" ? 0 : holding.artifacts.filter(({ found }) => found.state === "present" && found.level === "presence").length;
   if (unread > 0)
     return {
@@ -93,8 +101,7 @@ function heldVerification(held: Extract<Assessment, { state: "held" }>, level: V
     };
   if (level === "presence")
     return { ...base, state: lock === undefined ? "unlocked" : "ok", detail: "present with the right sizes; no byte was read" };
-  const digest = digestOf(holding);
-  const proven = digest === undefined ? {} : { contentDigest: digest };
+  const proven = digestsOf(held);
   if (lock === undefined) return { ...base, ...proven, state: "unlocked", detail: "matches what its store declares; nothing pins it" };
   return {
     ...base,
@@ -104,18 +111,29 @@ function heldVerification(held: Extract<Assessment, { state: "held" }>, level: V
   };
 }
 
-function defective(base: Omit<Verification, "state" | "detail">, defects: readonly Defect[], files: number): Verification {
+function defective(base: Omit<Verification, "state" | "detail">, held: Held): Verification {
+  const { defects, holding } = held;
   const unreadable = defects.every((defect) => defect.kind === "unreadable");
   if (unreadable)
     return { ...base, state: "unknown", detail: `${count(defects.length, "file")} cannot be read: ${defects[0]?.failure?.message ?? ""}` };
-  return { ...base, state: "violation", detail: `${defects.length} of ${files} files are wrong` };
+  const detail = `changed or corrupt: ${defects.length} of ${holding.artifacts.length} files are wrong`;
+  return { ...base, ...remediesOf(held), state: "violation", detail };
 }
 
-function digestOf(holding: Holding): string | undefined {
+function digestsOf({ holding, model }: Held): Pick<Verification, "contentDigest" | "aggregateSha256"> {
   const hashed = holding.artifacts.flatMap(({ path, size, found }) =>
     found.state === "present" && found.level !== "presence" ? [{ path, size, sha256: found.sha256 }] : [],
   );
-  return hashed.length === holding.artifacts.length ? contentDigest(hashed) : undefined;
+  if (hashed.length < holding.artifacts.length) return {};
+  return { contentDigest: contentDigest(hashed), aggregateSha256: integrityOf(modelArtifacts(holding, model), undefined).artifacts.aggregate_sha256 };
+}
+
+/** Restore what the lock says, or accept what is here. Nobody can fetch a plain folder again. */
+function remediesOf({ model, lock }: Held): Pick<Verification, "remedies"> {
+  const { name } = model.metadata;
+  const source = lock === undefined ? "the right files" : "the files that are locked";
+  const restore = model.source.kind === "path" ? `put ${source} back in place` : `holdfast reconcile --only ${name} fetches ${source}`;
+  return { remedies: [restore, ...(lock === undefined ? [] : [`holdfast lock ${name} --set-expected accepts what is here`])] };
 }
 
 /** 2 when bytes do not match, 24 when something could not be looked at. */

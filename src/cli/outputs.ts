@@ -26,11 +26,10 @@ export function decodeOutputs<Format extends string>(
 
 /** Writes each requested answer where it belongs. */
 export function writeOutputs<Format extends string>(outputs: readonly OutputRequest<Format>[], render: Readonly<Record<Format, () => string>>): void {
-  for (const { format, file } of outputs) {
-    const text = render[format]();
-    if (file === undefined) process.stdout.write(text);
-    else writeAnswer(file, text);
-  }
+  // Files first: when one cannot be written, stdout has the error and not an answer before it.
+  const [here, elsewhere] = [outputs.filter((output) => output.file === undefined), outputs.filter((output) => output.file !== undefined)];
+  for (const { format, file = "" } of elsewhere) writeAnswer(file, render[format]());
+  for (const { format } of here) process.stdout.write(render[format]());
 }
 
 function writeAnswer(file: string, text: string): void {

@@ -1,11 +1,11 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 import { exitCodes } from "../app/exit-code.ts";
-import { HoldfastError, toFailure } from "../domain/failure.ts";
-import { exitCodeOfFailure } from "./failure-exit.ts";
 import { interruptible } from "./interrupt.ts";
+import { reportFailure } from "./report-failure.ts";
 import { collect, portNumber, wholeNumber, type Run, type Runner } from "./runner.ts";
+import { declareRegistry } from "./registry-commands.ts";
 import { declareServing } from "./serving-commands.ts";
-import { Exit, withSession, type CommonOptions } from "./session.ts";
+import { withSession, type CommonOptions } from "./session.ts";
 import { toolVersion } from "./tool-version.ts";
 
 /** Runs one command line and returns the exit code. */
@@ -18,18 +18,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    return await report(error);
+    return await reportFailure(error, args);
   }
-}
-
-async function report(error: unknown): Promise<number> {
-  if (error instanceof Exit) return error.code;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  const failure = toFailure(error);
-  const { renderFailure } = await import("../report/diagnostics-text.ts");
-  process.stderr.write(renderFailure(failure));
-  if (!(error instanceof HoldfastError) && failure.code === "unexpected" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
-  return exitCodeOfFailure(failure);
 }
 
 /** Builds the commander program; `done` receives the exit code. Commands load what they need when they run. */
@@ -64,6 +54,7 @@ export function buildProgram(done: (code: number) => void): Command {
   declareBytes(program, run);
   declareLooking(program, run);
   declareServing(program, run);
+  declareRegistry(program, run);
   declareTools(program, run);
   program.addHelpText("after", helpText);
   return program;
@@ -105,6 +96,7 @@ function declareLoop(program: Command, run: Runner): void {
     .command("apply")
     .argument("<plan>", "plan file made by `holdfast plan --out`")
     .option("--plan-digest <digest>", "refuse any other plan")
+    .option("--dry-run", "only show the plan")
     .description("do what a saved plan says; each action checks again that nothing changed")
     .action(run(async () => (await import("./commands/apply.ts")).apply));
   program
@@ -130,11 +122,13 @@ function declareBytes(program: Command, run: Runner): void {
     .option("--update", "move to what the registry or hub offers now")
     .option("--force", "replace existing entries by what is on this machine")
     .option("--set-expected", "same as --force")
+    .option("--dry-run", "only say what would be locked")
     .description("pin the exact bytes of models in holdfast.lock.yaml")
     .action(run(async () => (await import("./commands/lock.ts")).lock));
   program
     .command("unlock")
     .argument("<names...>", "models")
+    .option("--dry-run", "only say what would be unlocked")
     .description("take models out of the lock file")
     .action(run(async () => (await import("./commands/lock.ts")).unlock));
   program
@@ -147,6 +141,7 @@ function declareBytes(program: Command, run: Runner): void {
     .command("import")
     .description("write what the stores hold into the registry; pulls and deletes nothing")
     .option("--dry-run", "only say what would be imported")
+    .option("--deprecate-placeholders", "deprecate generic entries of the first import strategy")
     .action(run(async () => (await import("./commands/import.ts")).importModels));
   program
     .command("adopt")

@@ -3,7 +3,7 @@ import { hostname, homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import type { Host } from "../app/host.ts";
 import type { Diagnostic } from "../domain/diagnostic.ts";
-import { failed } from "../domain/failure.ts";
+import { failed, type Failure } from "../domain/failure.ts";
 import type { Project } from "../app/read-project.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { TextFile } from "../ports/project-source.ts";
@@ -46,15 +46,26 @@ export interface Session {
   say(text: string): void;
 }
 
-/** Thrown after the reasons were printed: only the exit code is left to set. */
+/** Thrown after the reasons were printed: only the exit code is left to set. The failure is for those who asked for JSON. */
 export class Exit extends Error {
   override readonly name = "Exit";
   readonly code: number;
+  readonly failure: Failure;
+  readonly diagnostics: readonly Diagnostic[];
 
-  constructor(code: number) {
-    super(`exit ${code}`);
+  constructor(code: number, failure: Failure, diagnostics: readonly Diagnostic[] = []) {
+    super(`exit ${code}: ${failure.message}`);
     this.code = code;
+    this.failure = failure;
+    this.diagnostics = diagnostics;
   }
+}
+
+/** What a person wrote cannot be used; everything that is wrong with it was printed. */
+export function invalid(what: string, remedy: string, diagnostics: readonly Diagnostic[]): Exit {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
+  const message = `${what}: ${errors === 1 ? "1 error" : `${errors} errors`}`;
+  return new Exit(exitCodes.invalid, { code: "invalid-input", retry: "terminal", message, remedy }, diagnostics);
 }
 
 /** Runs a command in a session and closes whatever it opened. */
@@ -141,7 +152,7 @@ async function readSettings(
     ...(userFile === undefined ? {} : { userFile }),
   });
   if (loaded.diagnostics.length > 0) await showDiagnostics(loaded.diagnostics, say, paint);
-  if (loaded.settings === undefined) throw new Exit(exitCodes.invalid);
+  if (loaded.settings === undefined) throw invalid("the settings are not valid", "holdfast config lists the keys", loaded.diagnostics);
   return { settings: loaded.settings, provenance: loaded.provenance };
 }
 
@@ -166,13 +177,13 @@ function settingFlags(pairs: readonly string[]): Readonly<Record<string, string>
 async function usableProject(project: Project, settings: Settings, paint: Paint): Promise<Extract<Project, { state: "valid" }>> {
   const say = (text: string): void => void process.stderr.write(text);
   if (project.diagnostics.length > 0) await showDiagnostics(project.diagnostics, say, paint);
-  if (project.state === "invalid") throw new Exit(exitCodes.invalid);
+  if (project.state === "invalid") throw invalid("the project is not valid", "holdfast validate", project.diagnostics);
   if (settings.locked) {
     const { lockMismatches } = await import("../manifest/lock-file.ts");
     const mismatches = lockMismatches(project.desired, project.lock);
     if (mismatches.length > 0) {
       await showDiagnostics(mismatches, say, paint);
-      throw new Exit(exitCodes.invalid);
+      throw invalid("the lock file does not fit the manifests", "holdfast lock", mismatches);
     }
   }
   return project;

@@ -28,6 +28,8 @@ export interface Candidate {
   readonly testing: boolean;
   /** What was seen of its files. */
   readonly held: "present" | "incomplete" | "corrupt" | "missing" | "unknown" | "remote";
+  /** True when what is here is plainly not what the lock says. */
+  readonly againstLock?: boolean;
   /** Memory it needs, in MiB, as far as that can be told. */
   readonly vramMb?: number;
   readonly quantization?: string;

@@ -99,7 +99,7 @@ function lacking({ name, capabilities, contextLength, provenance }: Candidate, {
 }
 
 /** Ollama's own listing says best what it has, so files count only where no server is asked. */
-function absent({ name, held, backendType }: Candidate): Hurdle | undefined {
+function absent({ name, held, againstLock, backendType }: Candidate): Hurdle | undefined {
   if (held === "missing")
     return {
       kind: "not-installed",
@@ -108,6 +108,8 @@ function absent({ name, held, backendType }: Candidate): Hurdle | undefined {
     };
   if (held === "incomplete" || held === "corrupt")
     return { kind: "not-installed", message: `the files of ${name} are ${held}`, remedy: "holdfast reconcile repairs it" };
+  if (againstLock === true)
+    return { kind: "not-installed", message: `${name} is not what its lock says`, remedy: `holdfast verify ${name} tells what differs` };
   return undefined;
 }
 

@@ -54,7 +54,9 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
     bound: () => bound,
     log: (line) => log(printable(line)),
   });
-  await app.listen({ host, port });
+  await app.listen({ host, port }).catch((error: unknown) => {
+    throw notListening(error, host, port);
+  });
   const address = app.server.address();
   if (address === null || typeof address === "string") throw new Error("a server that listens on a port has an address");
   bound = address.address;
@@ -68,6 +70,22 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
       await warmed;
     },
   };
+}
+
+const listenProblems: Readonly<Record<string, readonly [why: string, remedy: string]>> = {
+  EADDRINUSE: ["something else listens there", "give another port with --port; 0 = any free one"],
+  EACCES: ["the system does not allow it", "give a port above 1023 with --port"],
+  EADDRNOTAVAIL: ["this machine does not have that address", "give an address of this machine with --host"],
+  ENOTFOUND: ["no such host is known", "give an address of this machine with --host"],
+};
+
+/** A port or address that cannot be had is a matter of what was asked for, not of the program. */
+function notListening(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  const problem = listenProblems[code];
+  if (problem === undefined) return error;
+  const [why, remedy] = problem;
+  return failed("invalid-input", `mirror: cannot listen on ${host} port ${port}: ${why}`, { remedy, cause: error });
 }
 
 function reachable(bound: string): string {

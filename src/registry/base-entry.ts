@@ -1,17 +1,17 @@
 import type { Backend } from "../domain/backend.ts";
 import type { JsonObject } from "../domain/json.ts";
-import { lockEntryOf } from "../domain/lock.ts";
 import type { Holding, ModelFacts } from "../domain/observed.ts";
 import { mergeCapabilities, type CapabilityClaim, type MergedCapabilities } from "./capabilities.ts";
 import { downloadFields } from "./download-fields.ts";
 import { endpointOf, registryBackend, type Endpoint } from "./endpoint.ts";
-import { emptyEntry, type RegistryEntry, type RegistryVersionLock } from "./entry.ts";
-import { expectedAggregate, integrityOf, modelArtifacts, type Integrity } from "./integrity.ts";
+import { emptyEntry, type RegistryEntry } from "./entry.ts";
+import { integrityOf, modelArtifacts, type Integrity } from "./integrity.ts";
 import { knownModelClaims, knownModels, nameClaims } from "./known-models.ts";
 import { parseRefParts } from "./naming.ts";
 import type { ProjectionInput } from "./projection.ts";
 import { deprecationOf, reconcilerRecord } from "./reconciler-record.ts";
 import { backendOf, inOllama, ollamaTag, originOf, type Subject } from "./subject.ts";
+import { versionLock } from "./version-lock.ts";
 
 /** What is known of a model apart from what its manifest says about it: its entry of the discovered layer. */
 export function baseEntry(subject: Subject, input: ProjectionInput): RegistryEntry {
@@ -83,12 +83,6 @@ function capabilitiesOf({ name, holding }: Subject, origin: string, input: Proje
   const probed: readonly CapabilityClaim[] = typeof probe === "boolean" ? [{ name: "vision", value: probe, from: "probe" }] : [];
   const guesses = [...knownModelClaims(input.knownModels ?? knownModels, origin), ...nameClaims(origin.split("/").at(-1) ?? origin)];
   return mergeCapabilities([...probed, ...observed, ...guesses], {});
-}
-
-function versionLock(name: string, { lock, memory }: ProjectionInput): RegistryVersionLock {
-  const entry = lock === undefined ? undefined : lockEntryOf(lock, name);
-  const verified = memory.verifications.find((verification) => verification.name === name)?.at ?? null;
-  return { locked: entry !== undefined, expected_aggregate_sha256: entry === undefined ? null : expectedAggregate(entry), last_verified: verified };
 }
 
 const ollamaWords: Readonly<Record<string, string>> = { text: "completion", image_generation: "image" };

@@ -49,7 +49,14 @@ function explain(entry: RegistryEntry, target: string | undefined, matches: read
   }
   if (matches.length > 1) {
     const message = `the entry ${entry.name} could mean ${matches.map((subject) => subject.name).join(" or ")}; it is left as it is`;
-    return [{ severity: "warning", code: "registry.ambiguous", message, remedy: `holdfast forget ${entry.name}` }];
+    return [
+      {
+        severity: "warning",
+        code: "registry.ambiguous",
+        message,
+        remedy: `holdfast reset-discovered --backend ${entry.backend} --import makes one entry per model`,
+      },
+    ];
   }
   const message = `the entry ${entry.name} was written by another program and no store holds its model; it is left as it is`;
   return [

@@ -16,6 +16,7 @@ import {
   type SpokenBackend,
   type StageLists,
 } from "./migrate-fields.ts";
+import { joinTwins } from "./migrate-twins.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** A manifest as plain data, ready to be rendered. */
@@ -35,10 +36,8 @@ export interface Migration {
 /** Makes manifests of registry entries, one Model each and one Backend per endpoint. Placeholders are left behind. */
 export function manifestsFromRegistry(entries: readonly RegistryEntry[], stages: StageLists = {}): Migration {
   const findings: Diagnostic[] = [];
-  const chosen = choose(
-    entries.toSorted((a, b) => compareText(a.name, b.name)),
-    findings,
-  );
+  const sorted = entries.toSorted((a, b) => compareText(a.name, b.name));
+  const chosen = choose(joinTwins(sorted, findings), findings);
   const taken = new Set(chosen.map(({ name }) => name.toLowerCase()));
   const models = chosen.map(({ entry, name, source }) =>
     modelManifest(entry, { name, source, stages, aliases: freeAliases(entry, name, taken, findings) }),

@@ -6,7 +6,8 @@ import { carryOver } from "./carry.ts";
 import { emptyEntry, encodeEntries, type RegistryEntry } from "./entry.ts";
 import { sortForeign, type ForeignEntries } from "./foreign-entries.ts";
 import { plainJson } from "./json-text.ts";
-import { mergeLayers, overlay } from "./layers.ts";
+import { layerTexts } from "./layer-texts.ts";
+import { overlay } from "./layers.ts";
 import { manifestEntry } from "./manifest-entry.ts";
 import { isOwnLayerEntry, ownRecordOf } from "./own-record.ts";
 import type { ProjectionInput } from "./projection.ts";
@@ -48,12 +49,9 @@ export function projectRegistry(input: ProjectionInput): Projection {
   const manifests = input.desired.models.map((model) => manifestEntry(model, input.desired)).toSorted(byName);
   const layered = handWritten.sparse.length > 0;
   const discovered = [...current, ...foreign.kept, ...stale].toSorted(byName);
-  const lower = layered ? mergeKnown(discovered, manifests) : discovered;
-  const merged = layered ? mergeKnown(mergeLayers(lower, handWritten.sparse), manifests) : mergeLayers(lower, manifests);
   return {
     curated: layered ? undefined : encodeEntries(manifests),
-    discovered: encodeEntries(lower),
-    merged: encodeEntries(merged),
+    ...layerTexts({ discovered, handWritten: handWritten.sparse, manifests }),
     findings: inOrder([...findings, ...twins, ...foreign.findings, ...(layered ? conflicts(handWritten, manifests) : [])]),
   };
 }
@@ -137,15 +135,6 @@ function curatedOnly(curated: RegistryEntry, { absence }: Subject): RegistryEntr
     served_model_id: served_model_id ?? name,
     metadata: { reconciler },
   };
-}
-
-/** Lays manifests over entries; names that only the manifests know are not there, because every declared model has an entry. */
-function mergeKnown(lower: readonly JsonObject[], upper: readonly JsonObject[]): readonly JsonObject[] {
-  const above = new Map(upper.map((entry) => [entry["name"], entry]));
-  return lower.map((entry) => {
-    const over = above.get(entry["name"] ?? "");
-    return over === undefined ? entry : overlay(entry, over);
-  });
 }
 
 /** Hand-written entries that say something else than the manifest of the same name; programs that merge the layers themselves would believe them. */

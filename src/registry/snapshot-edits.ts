@@ -27,7 +27,7 @@ export function findSnapshotEdits(files: FilesOnDisk): readonly Diagnostic[] {
     .filter((name) => !kept.has(name))
     .map((name): Diagnostic => {
       const message = `${name} was removed from the merged registry by hand; that file is output and the entry will come back`;
-      return { severity: "warning", code: "registry.snapshot-edited", message, remedy: `remove its manifest, or holdfast forget ${name}` };
+      return { severity: "warning", code: "registry.snapshot-edited", message, remedy: "remove its manifest, or take it out of the curated file" };
     });
   return [...found, ...removed].toSorted((a, b) => compareText(a.message, b.message));
 }

@@ -5,6 +5,7 @@ import { effectiveLock, findHolding, observationOf, placementOf, sameRef } from 
 import { assignName, preferredName } from "./assign-name.ts";
 import type { RegistryEntry } from "./entry.ts";
 import { speaksAbout } from "./match-entry.ts";
+import { refOfEntry } from "./placeholder.ts";
 import type { ProjectionInput } from "./projection.ts";
 import type { Subject } from "./subject.ts";
 import { isTestingName } from "./testing-names.ts";
@@ -24,7 +25,7 @@ export function collectSubjects(input: ProjectionInput, curated: readonly Regist
     byStore: Map.groupBy(holdings, (holding) => holding.store),
   };
   const declared = models.map((model) => declaredSubject(model, held, input));
-  const named = curatedSubjects(curated, declared, holdings);
+  const named = curatedSubjects(curated, declared, { holdings, memory: input.memory });
   const others = otherSubjects(holdings, [...declared, ...named], input);
   return { subjects: [...declared, ...named, ...others.subjects], findings: others.findings };
 }
@@ -62,12 +63,17 @@ function absenceOf(store: StoreId, ref: string | undefined, { observed }: Projec
   return observation.complete ? { state: "missing", reason: "NotInStore" } : { state: "unknown", reason: "ListingIncomplete" };
 }
 
-function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly Subject[], holdings: readonly Holding[]): readonly Subject[] {
+interface Known {
+  readonly holdings: readonly Holding[];
+  readonly memory: ProjectionInput["memory"];
+}
+
+function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly Subject[], known: Known): readonly Subject[] {
   const taken = new Set(declared.map((subject) => subject.name));
   return curated
     .filter((entry) => !taken.has(entry.name))
     .map((entry): Subject => {
-      const holding = holdings.find((candidate) => speaksAbout(entry, candidate));
+      const holding = known.holdings.find((candidate) => speaksAbout(entry, candidate)) ?? namedHolding(entry, known);
       if (holding === undefined)
         return {
           name: entry.name,
@@ -75,6 +81,13 @@ function curatedSubjects(curated: readonly RegistryEntry[], declared: readonly S
         };
       return { name: entry.name, store: holding.store, ref: holding.ref, holding };
     });
+}
+
+/** An entry that says nothing of where its model is means the one that was imported under its name: layers are merged by name. */
+function namedHolding(entry: RegistryEntry, { holdings, memory }: Known): Holding | undefined {
+  if (refOfEntry(entry) !== undefined || (entry.download_path ?? "") !== "" || entry.backend_config.model_path !== "") return undefined;
+  const place = [memory.inventory, memory.discovered].flatMap((items) => items.filter((item) => item.name === entry.name));
+  return holdings.find((holding) => place.some((item) => keyOf(item) === keyOf(holding)));
 }
 
 function otherSubjects(holdings: readonly Holding[], before: readonly Subject[], input: ProjectionInput): Subjects {

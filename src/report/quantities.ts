@@ -70,8 +70,8 @@ export function revisionPhrase(revision: Parameters<typeof formatRevision>[0]): 
 }
 
 /** `1 error`, `2 errors`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return `${number} ${number === 1 ? noun : plural}`;
 }
 
 function twoDigits(value: number): string {

@@ -41,7 +41,7 @@ async function write(world: ServingWorld, text: string): Promise<void> {
 const written = { logical_name: "a", served_model_id: "a", port: 24001, pid: 1, started_at: 1_700_000_000.5 };
 
 describe("the current model", () => {
-  it("S1.47 is told by any process, not only by the one that started it, and looking changes nothing", async () => {
+  it("S1.47 S1.86 is told by any process, not only by the one that started it, and looking changes nothing", async () => {
     const world = await serving();
     const before = await readFile(world.stateFile, "utf8");
     const current = await currentFromElsewhere(world);
@@ -74,7 +74,7 @@ describe("the current model", () => {
     expect(await readFile(world.stateFile, "utf8")).toBe(text);
   });
 
-  it("S1.47 is a server that ImageWorks started, as long as its process lives", async () => {
+  it("S1.47 S1.86 is a server that ImageWorks started, as long as its process lives", async () => {
     const world = await open();
     const child = spawn("sleep", ["60"], { stdio: "ignore" });
     const theirs = { ...written, port: world.port, pid: child.pid ?? 0, started_at: Date.now() / 1000 + 1 };

@@ -375,6 +375,14 @@ describe("a curated file that somebody else wrote", () => {
     expect(entryIn(result.merged, "elsewhere")).toMatchObject({ backend_config: { port: 24001, launch: { x: 1 } }, metadata: { note: "mine" } });
   });
 
+  it("S1.68 K19 means the imported model of its name when it says nothing of where the model is", () => {
+    const sparse = read(encodeEntries([{ name: "found", backend: "ollama", roles: ["narration"] }]), "curated");
+    const memory = remembering({ discovered: [{ store: "ollama:local", ref: llava.ref, name: "found", firstSeen: at }] });
+    const result = project({ ...everything, memory, curated: sparse });
+    expect(entryIn(result.merged, "found")).toMatchObject({ served_model_id: "llava:7b", download_path: llava.location, roles: ["narration"] });
+    expect(entriesIn(result.merged).filter((entry) => entry.served_model_id === "llava:7b")).toHaveLength(1);
+  });
+
   it("S1.27 the merged file is what ImageWorks would merge from the two layers, byte for byte", () => {
     const result = project({ ...everything, curated });
     expect(encodeEntries(mergeLayers(read(result.discovered).sparse, curated.sparse))).toBe(result.merged);

@@ -143,12 +143,35 @@ describe("selection at the command line", () => {
     expect((await project.expect(0, "recommend", "general")).stdout).toMatch(/^seer +\(used last at /);
   });
 
-  it("S3.15 S3.82 S3.83 another model takes a role by an edit of the manifests alone", async () => {
+  it("S1.73 S3.15 S3.82 S3.83 another model takes a role by an edit of the manifests alone", async () => {
     const { project } = await machine();
     const text = await project.read("manifests/models.yaml");
     await project.write("manifests/models.yaml", text.replace('"vision": false', '"vision": true'));
     await project.write("manifests/roles.yaml", caption.replace("seer", "reader"));
     expect((await project.expect(0, "select", "caption", "--no-check", "-o", "json")).stdout).toContain('"name": "reader"');
+  });
+
+  it("S1.83 S3.7 S3.8 S3.91 any label may be asked for, and programs read model, endpoint and id of each from one answer", async () => {
+    const { project, gpu } = await machine();
+    const text = await project.read("manifests/models.yaml");
+    await project.write("manifests/models.yaml", text.replace('"keywords"', '"keywords",\n"poems"'));
+    const { stdout } = await project.expect(0, "resolve", "--role", "keywords", "--role", "description", "--role", "poems", "-o", "json");
+    const answer = { name: "seer", endpoint: `${gpu.url}/v1`, internal_model_id: "org/seer", backend: "vllm" };
+    expect(JSON.parse(stdout)).toMatchObject({ roles: { keywords: answer, description: answer, poems: { ...answer, role: "poems" } } });
+  });
+
+  it("S3.2 a role passes over a model whose files are not those of its lock", async () => {
+    const { project } = await machine();
+    const text = await project.read("manifests/models.yaml");
+    await project.write("manifests/models.yaml", text.replace('"vision": false', '"vision": true').replace("models/reader", "models/second"));
+    await mkdir(join(project.home, "models", "second"), { recursive: true });
+    await writeFile(join(project.home, "models", "second", "notes.txt"), "second");
+    await project.expect(0, "lock", "seer", "reader");
+    expect((await project.expect(0, "select", "caption", "--no-check", "-o", "json")).stdout).toContain('"name": "seer"');
+    await writeFile(join(project.home, "models", "seer", "notes.txt"), "another text");
+    const { stdout } = await project.expect(0, "select", "caption", "--no-check", "-o", "json");
+    expect(stdout).toContain('"name": "reader"');
+    expect((await project.expect(1, "select", "seer", "--no-check")).stderr).toContain("seer is not what its lock says");
   });
 
   it("a broken contract is planned before anything is fetched, and is drift", async () => {
@@ -187,7 +210,7 @@ describe("selection of Ollama models", () => {
 });
 
 describe("backends at the command line", () => {
-  it("S1.12 S1.43 S1.44 groups backends by provider and asks whether they answer", async () => {
+  it("S1.12 S1.43 S1.44 S1.57 groups backends by provider and asks whether they answer", async () => {
     const { project, gpu } = await machine();
     const ollama = await startFakeOllama(join(project.home, "ollama"));
     onTestFinished(() => ollama.close());

@@ -134,7 +134,7 @@ describe("serving at the command line", () => {
     expect((await project.expect(0, "logs", "gpu", "-n", "3")).stdout).not.toContain("torn");
   });
 
-  it("S1.45 S1.46 a person can switch without Git and is told what the manifests say", async () => {
+  it("S1.45 S1.46 S1.56 a person can switch without Git and is told what the manifests say", async () => {
     const gpu = await machine();
     const { project } = gpu;
     await gpu.declare("a");

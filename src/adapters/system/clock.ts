@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { uptime } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
 
@@ -5,6 +7,10 @@ import type { Clock } from "../../ports/clock.ts";
 export function createClock(): Clock {
   return {
     now: () => new Date().toISOString(),
+    steady() {
+      const epoch = bootId();
+      return epoch === undefined ? undefined : { epoch, ms: Math.round(uptime() * 1000) };
+    },
     async sleep(ms, signal) {
       signal.throwIfAborted();
       try {
@@ -16,4 +22,13 @@ export function createClock(): Clock {
       }
     },
   };
+}
+
+/** Only Linux says which start of the machine this is and counts its time apart from the clock, suspension included. */
+function bootId(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() || undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -9,23 +9,28 @@ import { decodePlan } from "../../manifest/plan-file.ts";
 import { renderBlockedText, renderPlanText } from "../../report/plan-text.ts";
 import { decodeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
-import { planFormats } from "./plan.ts";
+import { planFormats, showPlan } from "./plan.ts";
 import { previewOptions } from "./plan-options.ts";
-import { showResult } from "./reconcile.ts";
+import { passFormats, showResult } from "./reconcile.ts";
 
 /** `holdfast apply PLAN`: does exactly what a saved plan says. */
 export async function apply(
   session: Session,
-  options: CommonOptions & { readonly planDigest?: string },
+  options: CommonOptions & { readonly planDigest?: string; readonly dryRun?: boolean },
   [file = ""]: readonly string[],
 ): Promise<number> {
-  const outputs = decodeOutputs(options.output ?? [], planFormats);
   const plan = decodePlan(await readPlan(file));
   if (options.planDigest !== undefined && options.planDigest.replace(/^sha256:/, "") !== plan.digest) {
     throw failed("precondition", `${file} has the digest ${plan.digest}, not ${options.planDigest}`, {
       remedy: "apply the plan that was reviewed, or plan again",
     });
   }
+  if (options.dryRun === true) {
+    const { name } = await session.host();
+    showPlan(session, { plan, verdicts: [] }, { outputs: decodeOutputs(options.output ?? [], planFormats), host: name, details: false });
+    return 0;
+  }
+  const outputs = decodeOutputs(options.output ?? [], passFormats);
   const host = await session.host("write");
   const project = await session.project(host);
   if (project.desired.revision.digest !== plan.revision.digest)

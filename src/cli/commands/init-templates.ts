@@ -38,3 +38,34 @@ export const settingsTemplate = `# yaml-language-server: $schema=schemas/setting
 #   grace: 7d          # time between deprecation and purge
 # unmanaged: import    # ignore, import, deprecate or purge: models that nobody declared
 `;
+
+/** Rules of a new project against models that bring code of their own; a person takes away what is too strict. */
+export const policyTemplate = `# yaml-language-server: $schema=../configs/schemas/manifest.schema.json
+# Models may bring code that runs when they are loaded. A model that needs it is an exception: say so here, in a commit of its own.
+apiVersion: holdfast.dev/v1
+kind: Policy
+metadata:
+  name: no-code-in-files
+spec:
+  matchConditions:
+    - name: fetches files from the Hub
+      expression: action.verb in ["pull", "repair"] && action.work.request.kind == "huggingface"
+  validations:
+    - expression: action.work.request.files.all(f, !f.path.matches("\\\\.(bin|pt|pth|ckpt|pkl|pickle)$"))
+      message: pickle files (.bin, .pt, .pth, .ckpt, .pkl) run code when they are loaded; exclude them or take a revision with safetensors
+    - expression: action.work.request.files.all(f, !f.path.endsWith(".py"))
+      message: the repository brings Python code; exclude "*.py"
+---
+# Without this argument neither auto_map in config.json nor Python files of a repository are run.
+apiVersion: holdfast.dev/v1
+kind: Policy
+metadata:
+  name: no-remote-code
+spec:
+  matchConditions:
+    - name: says how it is started
+      expression: has(model.launch)
+  validations:
+    - expression: '!model.launch.args.exists(a, a.matches("^--trust[-_]remote[-_]code(=.*)?$"))'
+      message: --trust-remote-code runs code from the model repository
+`;

@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import { schemas } from "../../manifest/schemas.ts";
 import { failed } from "../../domain/failure.ts";
 import type { CommonOptions, Session } from "../session.ts";
-import { settingsTemplate, manifestTemplate } from "./init-templates.ts";
+import { manifestTemplate, policyTemplate, settingsTemplate } from "./init-templates.ts";
 
 /** `holdfast init [DIR]`: a project that validates, plans and explains itself; never overwrites a file. */
 export async function init(session: Session, _options: CommonOptions, [dir]: readonly string[]): Promise<number> {
@@ -12,6 +12,7 @@ export async function init(session: Session, _options: CommonOptions, [dir]: rea
   const outputs = createOutputs(session.settings);
   const files: readonly (readonly [string, string])[] = [
     [join(root, "manifests", "models.yaml"), manifestTemplate],
+    [join(root, "policies", "code-at-load.yaml"), policyTemplate],
     [join(root, "configs", "holdfast.yaml"), settingsTemplate],
     [join(root, ".gitignore"), ".holdfast/\n"],
     ...Object.entries(schemas).map(([name, schema]): readonly [string, string] => [
@@ -27,6 +28,7 @@ export async function init(session: Session, _options: CommonOptions, [dir]: rea
   const shown = relative(process.cwd(), root) || ".";
   process.stdout.write(`Started a project in ${shown}:
   manifests/models.yaml   declare models here
+  policies/               rules for every plan: no code that runs when a model is loaded
   configs/holdfast.yaml   settings, all optional
   configs/schemas/        JSON Schemas; editors with YAML support complete and check as you type
 Next:${shown === "." ? "" : `\n  cd ${shown}`}

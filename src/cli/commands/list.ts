@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { exitCodes } from "../../app/exit-code.ts";
 import { failed } from "../../domain/failure.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeRegistry } from "../../registry/legacy.ts";
@@ -8,7 +7,7 @@ import { listEntries, listRow, type ListFilter, type ListRow } from "../../regis
 import { formatBytes } from "../../report/quantities.ts";
 import { renderTable } from "../../report/table.ts";
 import { decodeOutputs, writeOutputs } from "../outputs.ts";
-import type { CommonOptions, Session } from "../session.ts";
+import { invalid, type CommonOptions, type Session } from "../session.ts";
 
 type ListOptions = CommonOptions & {
   readonly role?: string;
@@ -22,7 +21,8 @@ export async function list(session: Session, options: ListOptions): Promise<numb
   const path = join(session.settings.paths.registry, "model_registry.json");
   const { entries, findings } = decodeRegistry(readRegistry(path), path);
   for (const finding of findings) session.say(`${finding.severity}: ${plainText(finding.message)}\n`);
-  if (entries.length === 0 && findings.some((finding) => finding.severity === "error")) return exitCodes.invalid;
+  if (entries.length === 0 && findings.some((finding) => finding.severity === "error"))
+    throw invalid(`${path} is not a registry`, "holdfast import (or reconcile) writes it anew", findings);
   const filter: ListFilter = {
     showDeprecated: options.showDeprecated ?? false,
     includeTesting: options.includeTesting ?? session.settings.includeTestModels,

@@ -2,19 +2,23 @@ import { reconcile, type PassResult } from "../../app/reconcile.ts";
 import { renderApplyText } from "../../report/apply-text.ts";
 import { renderFailure } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";
+import { renderPassLines } from "../render/pass-lines.ts";
 import { renderPlanText } from "../../report/plan-text.ts";
 import { renderPlanMarkdown } from "../../report/plan-markdown.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs, type OutputRequest } from "../outputs.ts";
 import type { Session } from "../session.ts";
-import { plan, planFormats } from "./plan.ts";
+import { plan } from "./plan.ts";
 import { requireModels } from "./require-models.ts";
 import { previewOptions, type PlanningOptions } from "./plan-options.ts";
 import { relative } from "node:path";
 
+/** The formats of what a pass did: `jsonl` has one object a line, for logs and for programs that read line by line. */
+export const passFormats = ["json", "jsonl", "markdown"] as const;
+
 /** `holdfast reconcile`: one pass. */
 export async function reconcileCommand(session: Session, options: PlanningOptions): Promise<number> {
   if (options.dryRun === true) return plan(session, options);
-  const outputs = decodeOutputs(options.output ?? [], planFormats);
+  const outputs = decodeOutputs(options.output ?? [], passFormats);
   const host = await session.host("write");
   const project = await session.project(host);
   requireModels(project.desired, [...(options.only ?? []), ...(options.replace ?? [])]);
@@ -41,7 +45,7 @@ export async function reconcileCommand(session: Session, options: PlanningOption
 }
 
 interface Shown {
-  readonly outputs: readonly OutputRequest<(typeof planFormats)[number] | "text">[];
+  readonly outputs: readonly OutputRequest<(typeof passFormats)[number] | "text">[];
   readonly host: string;
   readonly root: string;
 }
@@ -68,6 +72,7 @@ export function showResult(session: Session, result: PassResult, { outputs, host
         report: publication.report,
         files: publication.files,
       }),
+    jsonl: () => renderPassLines(result),
     markdown: () =>
       `${renderPlanMarkdown(before.plan, { target: host, verdicts: before.verdicts })}\n\`\`\`\n${renderApplyText(before.plan, outcomes)}\`\`\`\n`,
   });

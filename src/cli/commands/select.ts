@@ -5,7 +5,7 @@ import type { Judgement, Selected, Selection } from "../../domain/selection.ts";
 import { plainText } from "../../report/escape.ts";
 import { renderTable } from "../../report/table.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
-import { Exit, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import { failureOf, openSelection, requestOf, type SelectionOptions } from "./selection-options.ts";
 
 /** `holdfast select NAME|ROLE`: where to send requests for a model, and under which id. */
@@ -24,8 +24,7 @@ export async function selectCommand(session: Session, options: SelectionOptions,
     text: () => `${selection.state === "selected" ? selectedText(selection) : ""}${explain ? `\n${trailText(selection.trail)}` : ""}`,
     json: () => jsonAnswer("Selection", selectionJson(selection, explain)),
   });
-  if (selection.state === "refused") throw new Exit(exitCodeOfFailure(toFailure(failureOf(selection))));
-  return 0;
+  return selection.state === "refused" ? exitCodeOfFailure(toFailure(failureOf(selection))) : 0;
 }
 
 /** A selection for programs; the first four members are those of the ImageWorks API. */

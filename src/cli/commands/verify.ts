@@ -1,9 +1,13 @@
-import { lockModels } from "../../app/lock.ts";
+import type { Host } from "../../app/host.ts";
+import { lockModels, type LockResult } from "../../app/lock.ts";
+import { refreshLocks } from "../../app/refresh-locks.ts";
 import { exitCodeOfVerification, verifyModels, type Verification } from "../../app/verify.ts";
+import { toFailure } from "../../domain/failure.ts";
 import type { VerificationLevel } from "../../domain/observed.ts";
 import { formatBytes } from "../../report/quantities.ts";
 import { renderTable } from "../../report/table.ts";
 import { plainText } from "../../report/escape.ts";
+import { exclusively } from "../exclusively.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 import { requireModels } from "./require-models.ts";
@@ -21,16 +25,35 @@ export async function verify(
   const progress = await session.progress();
   const results = await verifyModels(host, project, { names, level: options.level, progress }, session.signal);
   const lockable = results.filter((result) => result.state === "unlocked").map((result) => result.name);
-  const locked =
-    options.lock === true && lockable.length > 0
-      ? await lockModels(host, project, { names: lockable, update: false, force: false, progress }, session.signal)
-      : [];
+  const wanted = options.lock === true ? lockable : [];
+  const locked = await recordVerification(session, host, wanted, async () =>
+    lockModels(host, project, { names: wanted, update: false, force: false, write: true, progress }, session.signal),
+  );
   const exitCode = exitCodeOfVerification(results);
   writeOutputs(outputs, {
     text: () => `${textOf(results, session)}${locked.map((item) => `${item.state} ${item.name}: ${item.after ?? item.detail}\n`).join("")}`,
     json: () => jsonAnswer("VerificationResult", { exitCode, level: options.level, models: results, locked }),
   });
   return exitCode;
+}
+
+/** Locks what is wanted, and shows locks and times in the registry. Where another process is at work and nothing is to be locked, its pass does that. */
+async function recordVerification(
+  session: Session,
+  host: Host,
+  wanted: readonly string[],
+  lock: () => Promise<readonly LockResult[]>,
+): Promise<readonly LockResult[]> {
+  try {
+    return await exclusively(host, "verify", async () => {
+      const locked = wanted.length === 0 ? [] : await lock();
+      await refreshLocks(host, session.signal);
+      return locked;
+    });
+  } catch (error) {
+    if (wanted.length > 0 || toFailure(error).code !== "conflict") throw error;
+    return [];
+  }
 }
 
 function textOf(results: readonly Verification[], session: Session): string {
@@ -50,7 +73,10 @@ function textOf(results: readonly Verification[], session: Session): string {
     result.bytes === 0 ? "-" : formatBytes(result.bytes),
     result.detail,
   ]);
-  const defects = results.flatMap((result) => result.defects.map((defect) => defectLines(result, defect)));
+  const defects = results.flatMap((result) => [
+    ...result.defects.map((defect) => defectLines(result, defect)),
+    ...(result.remedies ?? []).map((remedy, index) => `  ${index === 0 ? "next" : "or  "} ${plainText(remedy)}`),
+  ]);
   const count = (state: Verification["state"]): number => results.filter((result) => result.state === state).length;
   const bad = count("violation") + count("missing");
   const sentence = `Verified: ${count("ok")} locked and right, ${count("unlocked")} not locked, ${bad} wrong, ${count("unknown")} unknown.\n`;
