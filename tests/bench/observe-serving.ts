@@ -43,8 +43,7 @@ export async function benchmark({ quick }: BenchmarkOptions): Promise<BenchmarkR
 
 async function look(servers: readonly ServingServer[]): Promise<void> {
   const serving = servers.map(({ url }, index) => createServingReader({ backend: `b${index}`, url, timeoutMs: timeout }));
-  const connections = { readers: [], writers: [], hubs: [], serving };
-  const seen = await observe(connections, { level: "stat", refs: [] }, createClock(), new AbortController().signal);
+  const seen = await observe({ readers: [], serving }, { level: "stat", refs: [] }, createClock(), new AbortController().signal);
   const unknown = seen.serving.filter(({ state }) => state === "unknown").length;
   if (unknown !== hanging) throw new Error(`${unknown} backends are unknown instead of ${hanging}`);
 }
