@@ -9,8 +9,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
-    // Tests that start and kill processes depend on a machine that schedules them in time; a test that fails twice more is broken.
-    retry: process.env["CI"] ? 2 : 0,
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: ".ci/reports/tests.json" }]] : ["default"],
   },
 });

@@ -1,12 +1,12 @@
-import { lastLines, reasonInLog, startFailureKind } from "../domain/activation-log.ts";
+import { decisiveLines, reasonInLog, startFailureKind } from "../domain/activation-log.ts";
 import type { ServingTarget } from "../domain/activation.ts";
 import { failed, toFailure, type Failure, type HoldfastError } from "../domain/failure.ts";
 import type { ProcessExit } from "../ports/process.ts";
 import { quotedCommand } from "../report/command-line.ts";
 import type { ActivationHost, StartJob } from "./activation-host.ts";
 
-/** As much of a log as is searched for the reason (requirements 2.10). */
-const searchedBytes = 16 * 1024;
+/** As much of a log as is searched for the reason: every worker of an engine writes a traceback, and its server two more after them. */
+const searchedBytes = 256 * 1024;
 const keptLines = 20;
 
 /** Why a start failed, as far as the log and the end of the program tell. */
@@ -16,7 +16,7 @@ export interface StartFailure {
   readonly reason: string;
   /** Log, command and state file, so that a person can go on from there. */
   readonly where: string;
-  /** Last lines of the log. */
+  /** The lines of the log that say why. */
   readonly lines: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export async function explainStart(
     message: `${target.model} did not come up on ${job.url}: ${reason}`,
     remedy: remedies[kind],
   };
-  return { failure, reason, where, lines: lastLines(text, keptLines) };
+  return { failure, reason, where, lines: decisiveLines(text, keptLines) };
 }
 
 async function tailOf(host: ActivationHost, log: string): Promise<string> {

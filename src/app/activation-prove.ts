@@ -7,7 +7,7 @@ import type { ProcessExit } from "../ports/process.ts";
 import { engineOf, readerOf, report, scopeOf, type StartJob } from "./activation-host.ts";
 
 const firstPause = 25;
-const longestPause = 200;
+const longestPause = 100;
 const smokePatience = 120_000;
 /** As much of the end of a log as is looked at for the phase. */
 const phaseBytes = 4096;

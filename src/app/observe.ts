@@ -7,7 +7,12 @@ import type { ServingReader } from "../ports/serving-backend.ts";
 import type { Connections } from "./host.ts";
 
 /** Asks every reader at once. A source that fails is unknown and hides no other. */
-export async function observe(connections: Connections, request: ObserveRequest, clock: Clock, signal: AbortSignal): Promise<ObservedState> {
+export async function observe(
+  connections: Pick<Connections, "readers" | "serving">,
+  request: ObserveRequest,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ObservedState> {
   const at = clock.now();
   const [stores, serving] = await Promise.all([
     Promise.all(connections.readers.map((reader) => observeStore(reader, request, signal))),

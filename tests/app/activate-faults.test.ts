@@ -47,17 +47,17 @@ describe("a start that fails", () => {
     ["serves another id", { FAKE_VLLM_SERVED_ID: "wrong" }, "serves wrong instead of b"],
     ["serves other files under the id", { FAKE_VLLM_ROOT: "/elsewhere" }, "serves /elsewhere as b instead of"],
     ["does not answer the one-token test", { FAKE_VLLM_SMOKE: "fails" }, "does not let b answer: /v1/completions 500"],
-    ["never gets healthy", { FAKE_VLLM_LOAD_MS: "60000" }, "it was not healthy after 1 s (nothing listens)"],
+    ["never gets healthy", { FAKE_VLLM_LOAD_MS: "60000" }, "it was not healthy after 3 s (nothing listens)"],
     [
       "ignores SIGTERM while it loads and never gets healthy",
       { FAKE_VLLM_LOAD_MS: "60000", FAKE_VLLM_IGNORE_TERM: "load" },
-      "it was not healthy after 1 s",
+      "it was not healthy after 3 s",
     ],
-    ["takes connections and never answers", { FAKE_VLLM_HANG: "1" }, "it was not healthy after 1 s (GET /v1/models: no answer"],
+    ["takes connections and never answers", { FAKE_VLLM_HANG: "1" }, "it was not healthy after 3 s (GET /v1/models: no answer"],
     ["hides its worker from the marker", { FAKE_VLLM_ENGINE: "unmarked", FAKE_VLLM_SERVED_ID: "wrong" }, "serves wrong instead of b"],
   ])("F17 a server that %s is stopped and the previous one put back", async (_, switches, reason) => {
     const world = await worlds.serving({
-      backend: { activation: { startTimeout: 1_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 3 } },
+      backend: { activation: { startTimeout: 3_000, stopTimeout: 2_000, rollback: true, smokeTest: true, maxAttempts: 3 } },
     });
     const failure = await failureOf(activate(world.host, { backend: world.backend, ...(await world.model("b", switches)) }, world.options()));
     expect(failure.message).toContain(reason);
@@ -112,10 +112,11 @@ describe("a start that fails", () => {
     const killEngine = async (): Promise<void> => {
       const leader = (await world.record())?.committed?.leader;
       const engine = world.ours().find((candidate) => candidate.pid !== leader?.pid);
-      process.kill(engine?.pid ?? 0, "SIGKILL");
+      if (leader === undefined || engine === undefined) throw new Error("a server and its engine run");
+      process.kill(engine.pid, "SIGKILL");
       // Like vLLM, the server ends with code 0 when its engine is dead: an end that nobody asked for, and a failure.
-      await until(() => leader !== undefined && !world.host.processes.isAlive(leader));
-      if (leader !== undefined) expect(await world.host.processes.exitOf(leader)).toEqual({ code: 0 });
+      await until(() => !world.host.processes.isAlive(leader));
+      expect(await world.host.processes.exitOf(leader)).toEqual({ code: 0 });
     };
     await killEngine();
     expect((await convergeServing(world.host, world.backend, a, world.options())).result?.outcome).toBe("switched");
@@ -129,7 +130,7 @@ describe("a start that fails", () => {
 
   it("F17 does not take the answers of a stranger for those of its own server", async () => {
     const world = await worlds.open();
-    const b = await world.model("b", { FAKE_VLLM_IMPORT_MS: "2500" });
+    const b = await world.model("b", { FAKE_VLLM_IMPORT_MS: "60000" });
     const running = failureOf(activate(world.host, { backend: world.backend, ...b }, world.options()));
     await until(async () => (await world.record())?.pending?.phase === "loading");
     const pid = await worlds.stranger(world, "b");

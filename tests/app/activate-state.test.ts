@@ -97,10 +97,12 @@ describe("the current model", () => {
 
   it("S1.47 says that it is being started", async () => {
     const world = await open();
-    const a = await world.model("a", { FAKE_VLLM_LOAD_MS: "2000" });
+    const gate = join(world.root, "gate");
+    const a = await world.model("a", { FAKE_VLLM_GATE: gate });
     const running = activate(world.host, { backend: world.backend, ...a }, world.options());
     for (let round = 0; round < 300 && world.ours().length === 0; round += 1) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await currentFromElsewhere(world)).toMatchObject({ state: "loading" });
+    await writeFile(gate, "");
     await running;
   });
 });

@@ -81,7 +81,7 @@ describe("activating a model", () => {
 
   it("says what it is doing while it starts", async () => {
     const world = await open();
-    const a = await world.model("a", { FAKE_VLLM_LOAD_MS: "1200" });
+    const a = await world.model("a", { FAKE_VLLM_LOAD_MS: "2000" });
     await activate(world.host, { backend: world.backend, ...a }, world.options());
     const phases = world.events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
     expect(phases).toEqual(expect.arrayContaining(["checking", "starting", "loading weights", "one-token test"]));
@@ -94,7 +94,7 @@ describe("activating a model", () => {
     const world = await open({
       backend: { activation: { startTimeout: 20_000, stopTimeout: 20_000, rollback: true, smokeTest: true, maxAttempts: 3 } },
     });
-    const busy = await world.model("a", { FAKE_VLLM_BUSY_MS: "1500" });
+    const busy = await world.model("a", { FAKE_VLLM_BUSY_MS: "4000" });
     const { activated } = await activate(world.host, { backend: world.backend, ...busy }, world.options());
     await activate(world.host, { backend: world.backend, ...(await world.model("b")) }, world.options());
     expect(world.events.some((event) => event.type === "progress" && event.phase === "draining, 1 request")).toBe(true);

@@ -8,6 +8,8 @@ const benchmarks: Readonly<Record<string, () => Promise<{ benchmark(options: Ben
   "start-up": () => import("./start-up.ts"),
   download: () => import("./download.ts"),
   select: () => import("./select.ts"),
+  switch: () => import("./switch.ts"),
+  "observe-serving": () => import("./observe-serving.ts"),
 };
 
 if (isMain(import.meta.url)) {

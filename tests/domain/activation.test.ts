@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { attemptVerdict, attemptsOf, withFailure, withoutFailures } from "../../src/domain/activation-attempts.ts";
 import { decideServing, type ServingQuestion, type Wanted } from "../../src/domain/activation-decision.ts";
 import { launchOf } from "../../src/domain/activation-launch.ts";
-import { phaseOfLine, reasonInLog, startFailureKind } from "../../src/domain/activation-log.ts";
+import { phaseOfLine, decisiveLines, reasonInLog, startFailureKind } from "../../src/domain/activation-log.ts";
 import { decodeRecord, encodeRecord } from "../../src/domain/activation-record.ts";
 import {
   emptyRecord,
@@ -392,6 +392,39 @@ describe("the log", () => {
     expect(reasonInLog(invalid)).toBe("Value error, User-specified max_model_len (100000) is greater than the derived max_model_len");
     expect(reasonInLog("hello\n\nlast words\n")).toBe("last words");
     expect(reasonInLog("")).toBeUndefined();
+  });
+
+  it("S1.79 finds the reason above the tracebacks of those that only noticed, and keeps its lines", () => {
+    const worker = "(Worker pid=81) ERROR 11-21 12:12:30 [multiproc_executor.py:953] ";
+    const core = "(EngineCore pid=72) ERROR 11-21 12:12:32 [core.py:1510] ";
+    const reason = "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not fully covered";
+    const pointer = "Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.";
+    const log = [
+      `${worker}Traceback (most recent call last):`,
+      `${worker}  File "/site-packages/vllm/weight_utils.py", line 1208, in safetensors_weights_iterator`,
+      `${worker}    with safe_open(path, framework="pt") as f:`,
+      worker + reason,
+      "(EngineCore pid=72) INFO 11-21 12:12:32 [multiproc_executor.py:486] all workers exited, GPU memory usage: 1 GiB",
+      `${core}EngineCore failed to start.`,
+      core + pointer,
+      ...Array.from({ length: 60 }, (_, index) => `  File "/site-packages/vllm/layer.py", line ${index}, in forward`),
+      pointer,
+      "    raise RuntimeError(",
+      "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}",
+    ].join("\n");
+    expect(reasonInLog(log)).toBe(reason);
+    expect(startFailureKind(1, log)).toBe("other");
+    expect(decisiveLines(log, 8)).toEqual([
+      `${worker}  File "/site-packages/vllm/weight_utils.py", line 1208, in safetensors_weights_iterator`,
+      `${worker}    with safe_open(path, framework="pt") as f:`,
+      worker + reason,
+      "[... 62 lines]",
+      '  File "/site-packages/vllm/layer.py", line 59, in forward',
+      pointer,
+      "    raise RuntimeError(",
+      "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}",
+    ]);
+    expect(decisiveLines("one\n\ntwo\nthree\n", 2)).toEqual(["two", "three"]);
   });
 });
 

@@ -55,6 +55,11 @@ describe("selecting by name", () => {
       kind: "lacks-capability",
       missing: ["vision", "tools"],
       message: "capability error: alpha cannot do vision, tools",
+      remedy: "nothing says whether it can: holdfast probe-vision, or capabilities in its manifest, decides it",
+    });
+    const known = candidate("blind", { provenance: { vision: "show" } });
+    expect(select(ask("blind", { requires: ["vision"] }), world([known]))).toMatchObject({
+      remedy: "choose another model, or correct the capabilities in its manifest after making sure that they are true",
     });
     expect(pick(all, ask("gamma", { requires: ["visual"] }))).toBe("gamma by name");
     expect(pick([candidate("a", { contextLength: 4096 })], ask("a", { minContext: 8192 }))).toContain("context of 4096 tokens");

@@ -5,6 +5,9 @@ import { folderOfRepo } from "./hub-id.ts";
 /** The tag that keeps backup programs out of caches (bford.info/cachedir). */
 export const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n# Downloads that can be fetched again; see https://bford.info/cachedir/\n";
 
+/** Where the tag stands, relative to the cache. */
+export const cacheTagFile = "CACHEDIR.TAG";
+
 /** Folder of the blobs that several repositories share; lies beside the repositories. */
 export const sharedBlobs = "blobs";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { HubPull } from "../../domain/action.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
-import { cacheTag, linkTarget, type RepoPaths } from "./cache-layout.ts";
+import { cacheTag, cacheTagFile, linkTarget, type RepoPaths } from "./cache-layout.ts";
 import { onDisk, unlessAbsent } from "./disk-errors.ts";
 import type { Listing } from "./hub-listing.ts";
 import { forEachParallel } from "./parallel.ts";
@@ -26,7 +26,7 @@ const parallelLinks = 8;
 /** Makes proven blobs a snapshot: links, the list of the commit, and refs last, because a ref without its snapshot hides the whole repository. */
 export async function publishSnapshot(publication: Publication, disk: Disk): Promise<void> {
   const { cache, paths, request, context, wanted, listing } = publication;
-  await writeOnce(join(cache, "CACHEDIR.TAG"), cacheTag, disk);
+  await writeOnce(join(cache, cacheTagFile), cacheTag, disk);
   if (listing.state === "fetched") await disk.writeDurable(await disk.contained(cache, paths.tree(request.commit)), encodeTreeFile(listing.files));
   await forEachParallel(wanted, parallelLinks, context.signal, (file) => linkFile(file, publication, disk));
   for (const ref of request.refs) await pointRef(await disk.contained(cache, `${paths.refs}/${ref}`), request.commit, disk);

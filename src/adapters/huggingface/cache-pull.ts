@@ -1,8 +1,8 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { HubPull } from "../../domain/action.ts";
 import type { Sha256 } from "../../domain/digest.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
-import { repoPaths, type RepoPaths } from "./cache-layout.ts";
+import { cacheTagFile, repoPaths, type RepoPaths } from "./cache-layout.ts";
 import { placeOfBlob } from "./cache-locate.ts";
 import { publishSnapshot } from "./cache-publish.ts";
 import { listCommit } from "./hub-listing.ts";
@@ -34,7 +34,7 @@ async function pullLocked(pull: CachePull, paths: RepoPaths, settings: PullSetti
   const listing = await listCommit(request, join(cache, paths.tree(request.commit)), settings.client, context.signal);
   const wanted = wantedFiles(request, listing.state === "unknown" ? undefined : listing.files);
   const slots = slotsOf(wanted, paths);
-  await tidy(pull, paths, slots, settings);
+  await tidy(pull, paths, { wanted, slots }, settings);
   const loose = await looseFiles(pull, paths, wanted);
   const blobOf = (slot: Slot): Promise<string | undefined> => readableBlob(cache, slot);
   const proven = await pullFiles(
@@ -91,7 +91,16 @@ async function looseFiles({ cache, request }: CachePull, paths: RepoPaths, wante
   return loose;
 }
 
-async function tidy({ cache, request, context }: CachePull, paths: RepoPaths, slots: readonly Slot[], { disk }: PullSettings): Promise<void> {
-  const folders = [paths.blobs, paths.refs, `${paths.folder}/trees`, `${paths.snapshots}/${request.commit}`].map((folder) => join(cache, folder));
-  await removeLeftovers(folders, { root: cache, folder: paths.blobs.split("/"), names: new Set(slots.map((slot) => slot.partName)) }, disk, context);
+/** Looks in every folder that this pull writes to: several links are made at once, so a run that dies can leave one in any of them. */
+async function tidy(
+  { cache, request, context }: CachePull,
+  paths: RepoPaths,
+  found: { readonly wanted: readonly WantedFile[]; readonly slots: readonly Slot[] },
+  { disk }: PullSettings,
+): Promise<void> {
+  const links = found.wanted.map(({ path }) => paths.snapshotFile(request.commit, path));
+  const refs = request.refs.map((ref) => `${paths.refs}/${ref}`);
+  const written = [...links, ...refs, paths.tree(request.commit), cacheTagFile].map((path) => join(cache, dirname(path)));
+  const names = new Set(found.slots.map((slot) => slot.partName));
+  await removeLeftovers([join(cache, paths.blobs), ...written], { root: cache, folder: paths.blobs.split("/"), names }, disk, context);
 }

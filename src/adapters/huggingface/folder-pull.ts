@@ -4,7 +4,7 @@ import type { HubPull } from "../../domain/action.ts";
 import type { Sha256 } from "../../domain/digest.ts";
 import { failed } from "../../domain/failure.ts";
 import type { WriteContext } from "../../ports/model-store.ts";
-import { downloadsFolder, recordsFolder, treeFileOf, writeRecords } from "./folder-records.ts";
+import { downloadsFolder, foldersOfRecords, recordsFolder, treeFileOf, writeRecords } from "./folder-records.ts";
 import { listCommit } from "./hub-listing.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { pullFiles, requireSafe, type PullSettings } from "./pull-files.ts";
@@ -33,7 +33,8 @@ async function pullLocked({ dir, request, distrusted, context }: FolderPull, set
   const wanted = wantedFiles(request, listing.state === "unknown" ? undefined : listing.files);
   const slots = wanted.map(slotOf);
   const names = new Set(slots.map((slot) => slot.partName));
-  await removeLeftovers([dir, join(dir, ...downloadsFolder)], { root: dir, folder: downloadsFolder, names }, settings.disk, context);
+  const written = foldersOfRecords(dir, request.commit, wanted);
+  await removeLeftovers([dir, join(dir, ...downloadsFolder), ...written], { root: dir, folder: downloadsFolder, names }, settings.disk, context);
   const proven = await pullFiles(
     { request, distrusted, root: dir, slots, listing, context, promote: "together", locate: (slot) => regularFileAt(join(dir, slot.final)) },
     settings,

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { HubPull } from "../../domain/action.ts";
 import type { Disk } from "../../ports/disk.ts";
 import { cacheTag } from "./cache-layout.ts";
@@ -47,6 +47,12 @@ export async function writeRecords({ dir, request, wanted, listing, signal }: Fo
     await write(record, `${request.commit}\n${etag}\n${Date.now() / 1000}\n`);
   });
   await dropForeignRecords(dir, request, wanted);
+}
+
+/** Every folder that `writeRecords` writes to, absolute. */
+export function foldersOfRecords(dir: string, commit: string, wanted: readonly WantedFile[]): readonly string[] {
+  const files = [...wanted.map(({ path }) => recordOf(path)), treeFileOf(commit)].map((path) => join(dir, dirname(path)));
+  return [join(dir, ...recordsFolder), ...files];
 }
 
 function recordOf(path: string): string {

@@ -8,7 +8,8 @@ import type { ActivationFiles, GrowingText } from "../../ports/serving-engine.ts
 const largestFile = 4 * 1024 * 1024;
 
 /** Keeps the files of activations on disk; what it writes survives a crash at any line. */
-export function createActivationFiles(disk: Pick<Disk, "writeDurable">): ActivationFiles {
+export function createActivationFiles(disk: Pick<Disk, "writeDurable" | "removeLeftovers">): ActivationFiles {
+  const tidied = new Set<string>();
   return {
     read: (path) =>
       withOpen(path, async (file) => {
@@ -16,7 +17,14 @@ export function createActivationFiles(disk: Pick<Disk, "writeDurable">): Activat
         if (size > largestFile) throw failed("unsupported", `could not read ${path}: it has ${size} bytes, more than ${largestFile}`);
         return readPiece(file, 0, size);
       }),
-    write: (path, text, access) => disk.writeDurable(path, text, { mode: access === "private" ? 0o600 : 0o644 }),
+    write: async (path, text, access) => {
+      await disk.writeDurable(path, text, { mode: access === "private" ? 0o600 : 0o644 });
+      const folder = dirname(path);
+      if (tidied.has(folder)) return;
+      tidied.add(folder);
+      // What a killed process left does no harm, and must not keep a switch from going on.
+      await disk.removeLeftovers(folder).catch(() => 0);
+    },
     remove: async (path) => {
       await unlessMissing(unlink(path));
       await withOpen(dirname(path), (folder) => folder.sync());

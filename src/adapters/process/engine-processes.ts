@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import type { ProcessFacts, ProcessIdentity } from "../../domain/activation.ts";
 import type { EngineProcesses, ProcessSet } from "../../ports/process.ts";
-import { portHolders } from "./port-holders.ts";
+import { openPortTable } from "./port-holders.ts";
 import { lockPort } from "./port-lock.ts";
 import { openProcTable, type ProcTable } from "./proc-table.ts";
 import { resolveProgram } from "./program.ts";
@@ -19,6 +19,7 @@ export function createEngineProcesses({ env }: EngineProcessesOptions): EnginePr
   let opened: ProcTable | undefined;
   const table = (): ProcTable => (opened ??= openProcTable());
   const children = new Map<string, StartedProgram>();
+  const holders = openPortTable();
   return {
     newInstance: (scope) => `${scope}.${randomUUID()}`,
     resolveProgram: async (command, folder) => resolveProgram(command, folder, env["PATH"]),
@@ -35,7 +36,7 @@ export function createEngineProcesses({ env }: EngineProcessesOptions): EnginePr
     exitOf: async (leader) => children.get(keyOf(leader))?.exit(),
     look: (pid) => table().look(pid),
     stop: (request) => stopProcesses(table(), membership(table(), request.set), request.timeout),
-    holdersOf: (port, among) => portHolders(port, among ?? table().all()),
+    holdersOf: (port, among) => holders(port, among ?? table().all()),
     isLocal,
     lockPort,
   };

@@ -6,25 +6,60 @@ const listenState = "0A";
 const engineWords = /vllm|lmdeploy|llama-server|api_server/i;
 const portOptions: ReadonlySet<string> = new Set(["--port", "--server-port"]);
 
+/** Says who has a port, among processes that were read before. */
+export type PortTable = (port: number, processes: readonly ProcessFacts[]) => PortHolders;
+
 /**
  * Who has a port. A listener is found by its socket. A vLLM binds its port long before it listens, and connecting to it or binding it again does not
- * show that: so an engine that was told the port counts too.
+ * show that: so an engine that was told the port counts too. Asked about several ports among the same processes, it reads their sockets once.
  */
-export function portHolders(port: number, processes: readonly ProcessFacts[]): PortHolders {
-  const sockets = listeningSockets(port);
-  const listeners = sockets.size === 0 ? [] : processes.filter((candidate) => hasSocket(candidate.pid, sockets));
-  const told = processes.filter((candidate) => !listeners.includes(candidate) && isTold(candidate.command, port));
-  return { listening: sockets.size > 0, listeners, told };
+export function openPortTable(): PortTable {
+  const known = new WeakMap<readonly ProcessFacts[], Sockets>();
+  return (port, processes) => {
+    const seen = known.get(processes) ?? readSockets(processes);
+    known.set(processes, seen);
+    const sockets = seen.listening.get(hexOf(port)) ?? [];
+    const holders = new Set(sockets.flatMap((socket) => seen.owners().get(socket) ?? []));
+    const listeners = processes.filter((candidate) => holders.has(candidate));
+    const told = processes.filter((candidate) => !holders.has(candidate) && isTold(candidate.command, port));
+    return { listening: sockets.length > 0, listeners, told };
+  };
 }
 
-function listeningSockets(port: number): ReadonlySet<string> {
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const rows = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) => linesOf(path));
-  const inodes = rows.flatMap((row) => {
-    const columns = row.trim().split(/\s+/);
-    return columns[1]?.endsWith(wanted) === true && columns[3] === listenState && columns[9] !== undefined ? [columns[9]] : [];
-  });
-  return new Set(inodes.map((inode) => `socket:[${inode}]`));
+interface Sockets {
+  /** Listening sockets by port in hexadecimal. */
+  readonly listening: ReadonlyMap<string, readonly string[]>;
+  /** Who has a socket open. Reads the open files of every process, once. */
+  readonly owners: () => ReadonlyMap<string, readonly ProcessFacts[]>;
+}
+
+function readSockets(processes: readonly ProcessFacts[]): Sockets {
+  const listening = listeningSockets();
+  let owners: ReadonlyMap<string, readonly ProcessFacts[]> | undefined;
+  return { listening, owners: () => (owners ??= ownersOf(new Set([...listening.values()].flat()), processes)) };
+}
+
+function hexOf(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, "0");
+}
+
+function listeningSockets(): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const row of ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((path) => linesOf(path))) {
+    const [, address = "", , state, , , , , , inode] = row.trim().split(/\s+/);
+    if (state !== listenState || inode === undefined) continue;
+    const port = address.slice(address.lastIndexOf(":") + 1);
+    found.set(port, [...(found.get(port) ?? []), `socket:[${inode}]`]);
+  }
+  return found;
+}
+
+function ownersOf(sockets: ReadonlySet<string>, processes: readonly ProcessFacts[]): ReadonlyMap<string, readonly ProcessFacts[]> {
+  const owners = new Map<string, ProcessFacts[]>();
+  for (const candidate of processes) {
+    for (const socket of openFiles(candidate.pid)) if (sockets.has(socket)) owners.set(socket, [...(owners.get(socket) ?? []), candidate]);
+  }
+  return owners;
 }
 
 function linesOf(path: string): readonly string[] {
@@ -35,11 +70,11 @@ function linesOf(path: string): readonly string[] {
   }
 }
 
-function hasSocket(pid: number, sockets: ReadonlySet<string>): boolean {
+function openFiles(pid: number): readonly string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((name) => sockets.has(linkOf(`/proc/${pid}/fd/${name}`)));
+    return readdirSync(`/proc/${pid}/fd`).map((name) => linkOf(`/proc/${pid}/fd/${name}`));
   } catch {
-    return false;
+    return [];
   }
 }
 

@@ -9,11 +9,12 @@ import type { ProcessExit, StartRequest } from "../../ports/process.ts";
 /** A program that was started, and how it ended once it has. */
 export interface StartedProgram {
   readonly pid: number;
-  /** Waits a moment: a program is gone from the process table before its end is told. Undefined while it lives. */
+  /** Waits until it is told: a program is gone from the process table a moment before. Undefined while it lives. */
   exit(): Promise<ProcessExit | undefined>;
 }
 
-const exitPatience = 500;
+/** Only a program that lives on makes anybody wait so long; on a crowded machine the end of another one can take a while to be told. */
+const exitPatience = 5_000;
 
 /** Starts a program in a session of its own, with its output in a file, so that it outlives this process and never waits for it. */
 export async function startProgram(request: StartRequest, host: NodeJS.ProcessEnv): Promise<StartedProgram> {

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createDisk } from "../../../src/adapters/filesystem/disk.ts";
 import { etagOf, hubModel, noise, type HubModel } from "../../fakes/hub-model.ts";
 import { openHubWorld, pullOf, repoFolder, type HubWorld } from "./hub-world.ts";
 import type { ChildTask } from "./pull-child.ts";
@@ -109,4 +110,49 @@ describe("kill -9", () => {
       expect(steps).toBeGreaterThan(12);
     },
   );
+});
+
+describe("what a dead run left", () => {
+  /** The name that a run which has ended by now gave to an unfinished write. */
+  function unfinished(folder: string): string {
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    const name = createDisk({ quarantineRoot: world.quarantine }).temporaryName(join(folder, "x"));
+    return name.replace(`-${process.pid}-`, `-${pid}-`);
+  }
+
+  async function leftIn(folder: string): Promise<readonly string[]> {
+    return (await readdir(folder, { recursive: true })).filter((path) => basename(path).startsWith(".holdfast-"));
+  }
+
+  it("F02 is removed from every folder of the cache that a pull writes to, however deep", async () => {
+    current = small;
+    await world.writer.pull(pullOf(small), world.context());
+    const folder = repoFolder(world, small);
+    const snapshot = join(folder, "snapshots", small.commit);
+    for (const place of [
+      world.cacheDir,
+      snapshot,
+      join(snapshot, "sub"),
+      join(folder, "trees"),
+      join(folder, "refs/holdfast"),
+      join(folder, "blobs"),
+    ])
+      await writeFile(unfinished(place), "half");
+    await world.writer.pull(pullOf(small), world.context());
+    expect(await leftIn(world.cacheDir)).toEqual([]);
+    await expectNothingWrong();
+  });
+
+  it("F02 is removed from every folder of a plain folder's records", async () => {
+    await world.close();
+    world = await openHubWorld([small], "directory");
+    const dir = join(world.root, "models/one");
+    const request = pullOf(small, { layout: "dir", dir, refs: [] });
+    await world.writer.pull(request, world.context());
+    const records = join(dir, ".cache/huggingface");
+    for (const place of [dir, records, join(records, "trees"), join(records, "download"), join(records, "download/sub")])
+      await writeFile(unfinished(place), "half");
+    await world.writer.pull(request, world.context());
+    expect(await leftIn(dir)).toEqual([]);
+  });
 });

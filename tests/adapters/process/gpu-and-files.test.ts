@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createDisk } from "../../../src/adapters/filesystem/disk.ts";
@@ -72,6 +73,15 @@ describe("files of an activation", () => {
     })();
     while (writing) expect(await files.read(path)).toMatch(/^(\d)\1*$/);
     await writer;
+  });
+
+  it("F02 leave nothing behind of a write that was killed in the middle, by the next one", async () => {
+    const folder = await workspace();
+    const disk = createDisk({ quarantineRoot: folder });
+    const dead = disk.temporaryName(join(folder, "a.json")).replace(`-${process.pid}-`, `-${spawnSync("true").pid}-`);
+    await writeFile(dead, "half");
+    await createActivationFiles(disk).write(join(folder, "a.json"), "whole", "private");
+    expect(await readdir(folder)).toEqual(["a.json"]);
   });
 
   it("are not read when they are far too large", async () => {

@@ -13,6 +13,8 @@ export interface Settings {
   readonly importMs: number;
   /** Time between binding and listening. */
   readonly loadMs: number;
+  /** Loads until this file exists, whatever the time: for tests that act while it loads. */
+  readonly gate?: string;
   readonly stopMs: number;
   /** Time between the death of the engine process and the end of the server, which then exits with code 0. */
   readonly watchdogMs: number;
@@ -89,6 +91,7 @@ function switches(env: Env): Omit<Settings, "dialect" | "model" | "servedIds" | 
   return {
     importMs: Number(env["FAKE_VLLM_IMPORT_MS"] ?? 0),
     loadMs: Number(env["FAKE_VLLM_LOAD_MS"] ?? 0),
+    ...(env["FAKE_VLLM_GATE"] === undefined ? {} : { gate: env["FAKE_VLLM_GATE"] }),
     stopMs: Number(env["FAKE_VLLM_STOP_MS"] ?? 0),
     watchdogMs: Number(env["FAKE_VLLM_WATCHDOG_MS"] ?? 100),
     engine: oneOf(env["FAKE_VLLM_ENGINE"], ["child", "unmarked", "none"]),

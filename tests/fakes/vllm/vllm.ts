@@ -78,6 +78,7 @@ async function serve(settings: Settings): Promise<void> {
   await wait(settings.loadMs / 2);
   say("EngineCore", "Loading safetensors checkpoint shards: 100% Completed | 1/1");
   await wait(settings.loadMs / 2);
+  while (settings.gate !== undefined && !existsSync(settings.gate)) await wait(5);
   if (settings.crash !== undefined) {
     endEngines();
     process.stdout.write(`(EngineCore pid=${process.pid}) ERROR 11-21 09:00:00 [core.py:700] ${settings.crash.text}\n`);
