@@ -69,6 +69,8 @@ export interface ListRow {
   readonly served_model_id: string | null;
   readonly aliases: readonly string[];
   readonly capabilities: readonly string[];
+  /** What the last vision probe found; null when there was none. */
+  readonly vision_ok: boolean | null;
   /** Ollama manifest digest or Hub commit. */
   readonly digest: string | null;
 }
@@ -93,8 +95,14 @@ export function listRow(entry: RegistryEntry): ListRow {
     served_model_id: entry.served_model_id ?? null,
     aliases: entry.model_aliases,
     capabilities: Object.keys(entry.capabilities).filter((name) => entry.capabilities[name] === true),
+    vision_ok: probedVision(entry),
     digest: record?.digest ?? null,
   };
+}
+
+function probedVision({ probes }: RegistryEntry): boolean | null {
+  const found = probes.vision?.["vision_ok"];
+  return typeof found === "boolean" ? found : null;
 }
 
 /** By what a name led to an entry. */

@@ -47,6 +47,13 @@ describe("listing", () => {
     expect(names(listEntries(entries, { location: "elsewhere" }))).toEqual(["llava", "vl"]);
   });
 
+  it("S1.48 tells backend, lock, capabilities and what the last vision probe found, as the list of the registry API does", () => {
+    const probed = { ...entry("seer"), probes: { vision: { vision_ok: false } } };
+    expect(listRow(probed)).toMatchObject({ name: "seer", backend: "ollama", locked: false, capabilities: [], vision_ok: false });
+    expect(listRow({ ...probed, probes: { vision: { vision_ok: true } } }).vision_ok).toBe(true);
+    expect(listRow(entry("seer")).vision_ok).toBeNull();
+  });
+
   it("S1.23 S1.24 S1.29 gives rows with everything that a table shows", () => {
     const held = ollamaHolding("llava:7b");
     const [projected] = entriesIn(project({ observed: observedOf(seen("ollama:local", [held])) }).merged);
@@ -69,6 +76,7 @@ describe("listing", () => {
       served_model_id: "llava:7b",
       aliases: [],
       capabilities: ["text", "vision"],
+      vision_ok: null,
       digest: held.contentId,
     });
     expect(listRow(projected).hash).toMatch(/^[0-9a-f]{12}$/);

@@ -33,7 +33,7 @@ async function lockOf(project: Project): Promise<VersionLock | undefined> {
 }
 
 describe("verifying and locking at the command line", () => {
-  it("S1.8 S1.33 S1.10 S1.35 S1.69 verify NAME hashes every file, answers with the registry's aggregate and writes down the time", async () => {
+  it("S1.8 S1.33 S1.10 S1.35 S1.51 S1.69 verify NAME hashes every file, answers with the registry's aggregate and writes down the time", async () => {
     const { project } = await machine();
     expect(await lockOf(project)).toEqual({ locked: false, expected_aggregate_sha256: null, last_verified: null });
     const answer = await project.expect(0, "verify", "m", "-o", "json");
