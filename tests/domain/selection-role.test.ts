@@ -15,7 +15,7 @@ describe("selecting by role", () => {
     expect(pick([blind], ask("caption"))).toBe("lacks-capability: failed to resolve role 'caption': capability error: blind cannot do vision");
   });
 
-  it("S3.76 S3.77 a preference wins if it qualifies and is no demand", () => {
+  it("S3.76 S3.77 S3.86 a preference wins if it qualifies and is no demand", () => {
     expect(pick([low, high], ask("caption", { prefer: "low" }))).toBe("low by role");
     expect(select(ask("caption", { prefer: "blind" }), world([low, high, blind]))).toMatchObject({
       candidate: { name: "high" },
@@ -26,7 +26,7 @@ describe("selecting by role", () => {
     });
   });
 
-  it("K17 orders by the role's preference, then priority in the declared direction, then name, the fallback last", () => {
+  it("K17 S3.85 orders by the role's preference, then priority in the declared direction, then name, the fallback last", () => {
     const roles = [role("caption", { prefer: ["low"], fallback: "high" })];
     expect(pick([low, high], ask("caption"))).toBe("high by role");
     expect(pick([low, high], ask("caption", { priority: "lower-wins" }))).toBe("low by role");

@@ -160,7 +160,7 @@ describe("selection at the command line", () => {
     expect(JSON.parse(stdout)).toMatchObject({ roles: { keywords: answer, description: answer, poems: { ...answer, role: "poems" } } });
   });
 
-  it("S3.2 a role passes over a model whose files are not those of its lock", async () => {
+  it("S3.2 S3.82 S3.84 a role passes over a model whose files are not those of its lock", async () => {
     const { project } = await machine();
     const text = await project.read("manifests/models.yaml");
     await project.write("manifests/models.yaml", text.replace('"vision": false', '"vision": true').replace("models/reader", "models/second"));
