@@ -14,7 +14,8 @@ export interface StartFailure {
   readonly failure: Failure;
   /** One clause: what went wrong. */
   readonly reason: string;
-  /** Log, command and state file, so that a person can go on from there. */
+  readonly log: string;
+  /** Command and state file, so that a person can go on from there. */
   readonly where: string;
   /** The lines of the log that say why. */
   readonly lines: readonly string[];
@@ -33,19 +34,20 @@ export async function explainStart(
   const reason = said === undefined || cause.code === "integrity" ? cause.message : `${cause.message}: ${said}`;
   const { target, log } = started;
   const state = job.place.stateFile === undefined ? "" : `, state file ${job.place.stateFile}`;
-  const where = `log ${log}, command ${quotedCommand(target.argv)}${state}`;
+  const where = `command ${quotedCommand(target.argv)}${state}`;
   const remedies = {
     "gpu-busy": "the GPU has no room: free its memory, or lower --gpu-memory-utilization or --max-model-len",
     "launch-config": `the launch configuration is wrong: change launch of Model ${target.model} or of Backend ${job.place.backend}`,
-    other: `read ${log}`,
+    other: undefined,
   } as const;
+  const remedy = remedies[kind];
   const failure: Failure = {
     code: cause.code,
     retry: kind === "gpu-busy" ? "transient" : cause.retry,
     message: `${target.model} did not come up on ${job.url}: ${reason}`,
-    remedy: remedies[kind],
+    ...(remedy === undefined ? {} : { remedy }),
   };
-  return { failure, reason, where, lines: decisiveLines(text, keptLines) };
+  return { failure, reason, log, where, lines: decisiveLines(text, keptLines) };
 }
 
 async function tailOf(host: ActivationHost, log: string): Promise<string> {
@@ -56,8 +58,9 @@ async function tailOf(host: ActivationHost, log: string): Promise<string> {
   }
 }
 
-/** The error of a failed start, with what became of the previous model. */
-export function startError({ failure, where }: StartFailure, aftermath: string): HoldfastError {
+/** The error of a failed start, with what became of the previous model. A log whose place another server has taken is kept beside it. */
+export function startError({ failure, where, log }: StartFailure, aftermath: string, takenBy?: string): HoldfastError {
   const { code, retry, message, remedy } = failure;
-  return failed(code, `${message}; ${aftermath} (${where})`, { retry, ...(remedy === undefined ? {} : { remedy }) });
+  const kept = takenBy === log ? `${log}.1` : log;
+  return failed(code, `${message}; ${aftermath} (log ${kept}, ${where})`, { retry, remedy: remedy ?? `read ${kept}` });
 }

@@ -1,7 +1,7 @@
 import { withFailure } from "../domain/activation-attempts.ts";
 import { sameTarget, type ActivationRecord, type ServingTarget } from "../domain/activation.ts";
 import { toFailure } from "../domain/failure.ts";
-import { steady, type Seen, type StartJob } from "./activation-host.ts";
+import { logPath, steady, type Seen, type StartJob } from "./activation-host.ts";
 import { explainStart, startError, type StartFailure } from "./activation-failure.ts";
 import { saveRecord } from "./activation-journal.ts";
 import { preflightAgain, type Ready } from "./activation-preflight.ts";
@@ -88,10 +88,11 @@ async function giveUp(job: StartJob, failedRecord: ActivationRecord, target: Ser
   if (!job.rollback) throw startError(failure, `nothing serves: ${previous} is not put back because activation.rollback is false`);
   job.host.progress({ type: "note", id: job.id, message: `${target.model} did not come up: ${failure.reason}; putting ${previous} back` });
   const back = await putBack(job, record, committed.target, failure.reason);
-  if (back === "serves") throw startError(failure, `${previous} serves again`);
+  const log = logPath(job.host.paths, job.type, previous);
+  if (back === "serves") throw startError(failure, `${previous} serves again`, log);
   const message = `${failure.reason}; ${previous} could not be put back: ${back.reason}`;
   await saveRecord(job, { ...back.record, condition: { status: "False", reason: "RollbackFailed", message, at: job.host.clock.now() } });
-  throw startError(failure, `${previous} could not be put back (${back.reason}), nothing serves`);
+  throw startError(failure, `${previous} could not be put back (${back.reason}), nothing serves`, log);
 }
 
 /** Starts the previous model again and proves it; says why when it cannot. */
