@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createEngineProcesses } from "../../src/adapters/process/engine-processes.ts";
@@ -132,6 +132,18 @@ describe("serving at the command line", () => {
     const log = await project.expect(0, "logs", "gpu", "--model", "b");
     expect(log.stdout).toContain("the weights are torn");
     expect((await project.expect(0, "logs", "gpu", "-n", "3")).stdout).not.toContain("torn");
+  });
+
+  it("S1.45 keeps the log of a start that failed beside that of the same model, which is put back as it was", async () => {
+    const gpu = await machine();
+    const { project } = gpu;
+    await gpu.declare("a");
+    await project.expect(0, "reconcile");
+    await gpu.declare("a", { launch: { a: crash } });
+    const failed = await project.expect(26, "reconcile");
+    const log = /log (\S+a\.log\.1)/.exec(unwrapped(failed.stdout))?.[1] ?? "";
+    expect(await readFile(log, "utf8")).toContain("the weights are torn");
+    expect(await gpu.served()).toBe("a");
   });
 
   it("S1.45 S1.46 S1.56 a person can switch without Git and is told what the manifests say", async () => {
