@@ -3,12 +3,26 @@ import type { SourceLocation } from "./diagnostic.ts";
 import type { Sha256 } from "./digest.ts";
 import type { Failure } from "./failure.ts";
 import type { Deprecation, MemoryChange } from "./inventory.ts";
+import type { KeepLoaded } from "./model.ts";
 import type { StoreId } from "./observed.ts";
 import type { Instant, Milliseconds, ResourceKey } from "./resource.ts";
 import type { UpstreamFile } from "./upstream.ts";
 
 /** The verbs of a plan; `activate` and `deactivate` concern serving backends. */
-export type Verb = "import" | "pull" | "repair" | "hash" | "tag" | "deprecate" | "undeprecate" | "purge" | "forget" | "activate" | "deactivate";
+export type Verb =
+  | "import"
+  | "pull"
+  | "repair"
+  | "hash"
+  | "tag"
+  | "deprecate"
+  | "undeprecate"
+  | "purge"
+  | "forget"
+  | "load"
+  | "unload"
+  | "activate"
+  | "deactivate";
 
 /** Locked Ollama manifest that is served from loopback because the tag upstream has moved on. */
 export interface OllamaPin {
@@ -63,12 +77,27 @@ export interface TagRequest {
   readonly digest: Sha256;
 }
 
+/** Get an Ollama model into memory, or change how long it stays there. */
+export interface LoadRequest {
+  readonly ref: string;
+  readonly keep: KeepLoaded;
+}
+
+/** Get an Ollama model out of memory. */
+export interface UnloadRequest {
+  readonly ref: string;
+  /** Digest of the content that is in memory; another one than the name has by now is a stale runner. Undefined = whatever runs under the name. */
+  readonly digest?: string;
+}
+
 /** What exactly an action does, complete enough to be executed from a saved plan. */
 export type Work =
   | { readonly verb: "pull"; readonly request: PullRequest }
   | { readonly verb: "repair"; readonly request: RepairRequest }
   | { readonly verb: "tag"; readonly request: TagRequest }
   | { readonly verb: "purge"; readonly request: RemoveRequest }
+  | { readonly verb: "load"; readonly request: LoadRequest }
+  | { readonly verb: "unload"; readonly request: UnloadRequest }
   /** Hash every file; `expected` are the locked hashes by path, when locked. */
   | { readonly verb: "hash"; readonly expected?: Readonly<Record<string, Sha256>> }
   | { readonly verb: "deprecate"; readonly because: Deprecation["reason"] }

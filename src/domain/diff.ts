@@ -1,9 +1,10 @@
-import { isSwitch, type Plan } from "./action.ts";
+import { isSwitch, type Action, type Plan } from "./action.ts";
 import { isEngine } from "./activation-arguments.ts";
 import type { Assessment, Defect } from "./assess.ts";
 import { compareText } from "./diagnostic.ts";
 import { sha256 } from "./digest.ts";
 import type { Drift, DriftClass } from "./drift.ts";
+import { isStaleRunner } from "./kept-loaded.ts";
 import { lockEntryOf } from "./lock.ts";
 import type { Holding, VerificationLevel } from "./observed.ts";
 import type { PlanInput } from "./plan-input.ts";
@@ -11,21 +12,28 @@ import { itemAt } from "./place-index.ts";
 import { roleFindings } from "./role-contract.ts";
 import { servingProblem, wantedId } from "./serving-problem.ts";
 
-type Finding = Omit<Drift, "id" | "level" | "response">;
+/** What is found in the memory of a server is answered by other actions than what is found on disk. */
+type Finding = Omit<Drift, "id" | "level" | "response"> & { readonly about?: "memory" };
 
 /** Every difference between desired and observed state, each with what the plan does about it. */
 export function diff(assessments: readonly Assessment[], plan: Plan, input: PlanInput): readonly Drift[] {
-  const findings = [
+  const findings: readonly Finding[] = [
     ...assessments.flatMap((assessment) => declaredFindings(assessment, input.observed.level)),
     ...assessments.flatMap((assessment) => lockFindings(assessment, input)),
     ...unknownStoreFindings(input),
     ...extraFindings(plan, input),
-    ...staleRunners(input),
+    ...staleRunners(assessments, input),
+    ...memoryFindings(plan),
     ...servingFindings(plan, input),
     ...roleFindings(assessments, input),
   ];
   return findings
-    .map((finding): Drift => ({ ...finding, id: driftId(finding), level: input.observed.level, response: responseTo(finding, plan) }))
+    .map(({ about, ...finding }): Drift => ({
+      ...finding,
+      id: driftId(finding),
+      level: input.observed.level,
+      response: responseTo(finding, plan, about === "memory"),
+    }))
     .toSorted((a, b) => compareText(a.object, b.object) || compareText(a.class, b.class) || compareText(a.path ?? "", b.path ?? ""));
 }
 
@@ -33,12 +41,37 @@ function driftId(finding: Finding): string {
   return sha256([finding.class, finding.object, finding.ref ?? "", finding.path ?? ""].join("\0")).slice(0, 12);
 }
 
-function responseTo(finding: Finding, plan: Plan): string {
-  const action = plan.actions.find((candidate) => candidate.object === finding.object && candidate.verb !== "import");
+function responseTo(finding: Omit<Finding, "about">, plan: Plan, isMemory: boolean): string {
+  const acting = plan.actions.filter((candidate) => candidate.object === finding.object && candidate.verb !== "import");
+  const action = acting.find((candidate) => concernsMemory(candidate) === isMemory);
   if (action !== undefined) return action.verb;
   const blocked = plan.blocked.find((candidate) => candidate.object === finding.object);
   if (blocked === undefined) return "reported only";
   return blocked.reason === finding.message ? "blocked" : `blocked: ${blocked.reason}`;
+}
+
+function concernsMemory({ verb }: Action): boolean {
+  return verb === "load" || verb === "unload";
+}
+
+/** What is declared of memory and not so. A model that is fetched or replaced first, or that runs an older content, is reported as that. */
+function memoryFindings({ actions }: Plan): readonly Finding[] {
+  const others = new Set(actions.filter((action) => isBytes(action) || action.cause === "stale-runner").map((action) => action.object));
+  return actions
+    .filter((action) => concernsMemory(action) && !others.has(action.object))
+    .map(({ object, store, ref, location, reason }): Finding => ({
+      object,
+      store,
+      ref,
+      class: "config",
+      about: "memory",
+      message: `${ref}: ${reason}`,
+      ...(location === undefined ? {} : { location }),
+    }));
+}
+
+function isBytes({ verb }: Action): boolean {
+  return verb === "pull" || verb === "repair" || verb === "tag";
 }
 
 function declaredFindings(assessment: Assessment, level: VerificationLevel): readonly Finding[] {
@@ -163,13 +196,13 @@ function extraFindings(plan: Plan, input: PlanInput): readonly Finding[] {
     }));
 }
 
-function staleRunners(input: PlanInput): readonly Finding[] {
+function staleRunners(assessments: readonly Assessment[], input: PlanInput): readonly Finding[] {
   const holdings = input.observed.stores.flatMap((observation) => (observation.state === "observed" ? observation.holdings : []));
   return holdings.flatMap((holding): readonly Finding[] => {
-    const running = holding.loaded?.digest;
-    if (running === undefined || holding.contentId === undefined || running === holding.contentId) return [];
-    const item = itemAt(input.memory.inventory, holding);
-    const object = item === undefined ? (`holding/${holding.store}/${holding.ref}` as const) : (`model/${item.name}` as const);
+    if (!isStaleRunner(holding)) return [];
+    const declared = assessments.find((assessment) => assessment.state === "held" && assessment.holding === holding)?.model.metadata.name;
+    const name = itemAt(input.memory.inventory, holding)?.name ?? declared;
+    const object = name === undefined ? (`holding/${holding.store}/${holding.ref}` as const) : (`model/${name}` as const);
     return [
       {
         object,
@@ -177,8 +210,9 @@ function staleRunners(input: PlanInput): readonly Finding[] {
         ref: holding.ref,
         class: "stale-runner",
         message: `the server still runs an older content of ${holding.ref}`,
-        expected: holding.contentId,
-        actual: running,
+        about: "memory",
+        ...(holding.contentId === undefined ? {} : { expected: holding.contentId }),
+        ...(holding.loaded?.digest === undefined ? {} : { actual: holding.loaded.digest }),
       },
     ];
   });

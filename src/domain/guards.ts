@@ -9,7 +9,7 @@ export function applyGuards(part: PlanPart, losses: readonly Loss[], input: Plan
 
 function refuseEmpty(part: PlanPart, input: PlanInput): PlanPart {
   if (input.desired.models.length > 0 || input.options.prune.allowEmpty) return part;
-  return withhold(part, (draft) => draft.verb === "purge" || draft.verb === "deprecate" || draft.verb === "forget", {
+  return withhold(part, (draft) => ["purge", "deprecate", "forget", "unload"].includes(draft.verb), {
     reason: "the manifests declare no model at all, which looks like a wrong folder or branch",
     remedy: "check the manifests folder and the branch; --allow-empty confirms it",
   });

@@ -1,4 +1,5 @@
 import type { Sha256 } from "./digest.ts";
+import type { KeepLoaded } from "./model.ts";
 import type { StoreId, VerificationLevel } from "./observed.ts";
 import type { Instant, Milliseconds } from "./resource.ts";
 
@@ -18,6 +19,8 @@ export interface InventoryItem {
   /** As the manifest said last, so that leaving Git does not lose it. */
   readonly protect: boolean;
   readonly purgeAfter?: Milliseconds;
+  /** What its server was asked when Holdfast loaded it last; undefined = Holdfast did not load it. */
+  readonly keepLoaded?: KeepLoaded;
 }
 
 /** The decision that a model is on its way out; kept until it is purged or comes back. */
@@ -83,6 +86,8 @@ export const emptyMemory: Memory = { inventory: [], deprecations: [], discovered
 /** One change to the memory; applying it twice is the same as once. */
 export type MemoryChange =
   | { readonly kind: "own"; readonly item: InventoryItem }
+  /** What its server was asked to keep in memory; without `keepLoaded` nothing any more. Changes nothing where the model is not ours. */
+  | { readonly kind: "kept"; readonly name: string; readonly store: StoreId; readonly ref: string; readonly keepLoaded?: KeepLoaded }
   | { readonly kind: "disown"; readonly name: string; readonly store: StoreId; readonly ref: string }
   | { readonly kind: "deprecate"; readonly deprecation: Deprecation }
   | { readonly kind: "undeprecate"; readonly store: StoreId; readonly ref: string }

@@ -26,6 +26,15 @@ export function applyMemoryChange(memory: Memory, change: MemoryChange): Memory 
       );
       return { ...memory, inventory, tombstones: memory.tombstones.filter(elsewhere(change.item)) };
     }
+    case "kept": {
+      const isElsewhere = elsewhere(change);
+      const inventory = memory.inventory.map((item) => {
+        if (item.name !== change.name || isElsewhere(item)) return item;
+        const { keepLoaded: _before, ...rest } = item;
+        return change.keepLoaded === undefined ? rest : { ...rest, keepLoaded: change.keepLoaded };
+      });
+      return { ...memory, inventory };
+    }
     case "disown":
       return { ...memory, inventory: memory.inventory.filter((item) => item.name !== change.name || elsewhere(change)(item)) };
     case "deprecate":

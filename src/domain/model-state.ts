@@ -1,9 +1,12 @@
 import type { Holding, LoadedModel, Observation } from "./observed.ts";
+import { isStaleRunner, staysForEver } from "./kept-loaded.ts";
 import type { Instant, Milliseconds } from "./resource.ts";
 
 /** A model in the memory of its server. Sizes in bytes. */
 export interface Loaded {
   readonly sizeVram: number;
+  /** All memory it takes, when known. */
+  readonly size?: number;
   readonly expiresAt?: Instant;
   /** Tokens it was loaded with. */
   readonly contextLength?: number;
@@ -79,20 +82,25 @@ export function afterSight(record: ModelStatusRecord, sight: Sight, at: Instant)
   }
   const { holding } = sight;
   const sizeBytes = holding.artifacts.reduce((sum, artifact) => sum + artifact.size, 0);
-  if (holding.loaded !== undefined)
-    return { ...record, sizeBytes, now: { state: "loaded", ...loadedOf(holding, holding.loaded) }, lastUsed: latest(record.lastUsed, at) };
+  if (holding.loaded !== undefined) {
+    const loaded = loadedOf(holding, holding.loaded);
+    // Every request moves the expiry; one that stayed where it was says that nobody used the model since the last look.
+    const isUnused = record.now.state === "loaded" && record.now.expiresAt === loaded.expiresAt;
+    return { ...record, sizeBytes, now: { state: "loaded", ...loaded }, ...(isUnused ? {} : { lastUsed: latest(record.lastUsed, at) }) };
+  }
   // A model that is pulled again stays listed with its earlier content until the new one is complete.
   const busy = record.now.state === "loading" || (record.now.state === "pulling" && record.sizeBytes !== undefined);
   return { ...record, sizeBytes, now: busy ? record.now : { state: "available" } };
 }
 
 function loadedOf(holding: Holding, loaded: LoadedModel): Loaded {
-  const { sizeVram, expiresAt, contextLength, digest } = loaded;
+  const { size, sizeVram, expiresAt, contextLength } = loaded;
   return {
     sizeVram,
+    ...(size === undefined ? {} : { size }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(contextLength === undefined ? {} : { contextLength }),
-    stale: digest !== undefined && holding.contentId !== undefined && digest !== holding.contentId,
+    stale: isStaleRunner(holding),
   };
 }
 
@@ -116,12 +124,34 @@ export function describeState(
 ): string {
   if (state.state === "error") return `error while ${state.during}: ${state.reason}`;
   if (state.state !== "loaded") return state.state;
-  const left = state.expiresAt === undefined ? undefined : Date.parse(state.expiresAt) - Date.parse(now);
   const parts = [
     "loaded",
-    `${format.bytes(state.sizeVram)} VRAM`,
-    ...(left === undefined || Number.isNaN(left) ? [] : [left > 0 ? `for ${format.duration(left)}` : "expiring"]),
+    state.sizeVram > 0 ? `${format.bytes(state.sizeVram)} VRAM` : state.size === undefined ? "no VRAM" : `${format.bytes(state.size)} RAM`,
+    ...timeLeft(state, now, format.duration),
     ...(state.stale ? ["runs an older content"] : []),
   ];
   return parts.join(", ");
+}
+
+function timeLeft(loaded: Loaded, now: Instant, format: (ms: Milliseconds) => string): readonly string[] {
+  if (loaded.expiresAt === undefined) return [];
+  if (staysForEver(loaded, now)) return ["for ever"];
+  const left = Date.parse(loaded.expiresAt) - Date.parse(now);
+  return Number.isNaN(left) ? [] : [left > 0 ? `for ${format(left)}` : "expiring"];
+}
+
+const written: Readonly<Record<ModelState["state"], (value: Readonly<Record<string, unknown>>) => boolean>> = {
+  "not-present": () => true,
+  pulling: () => true,
+  available: () => true,
+  loading: () => true,
+  loaded: ({ sizeVram, stale }) => typeof sizeVram === "number" && typeof stale === "boolean",
+  error: ({ during, reason }) => (during === "pulling" || during === "loading") && typeof reason === "string",
+};
+
+/** True for a value that was a state when it was written down. */
+export function isModelState(value: unknown): value is ModelState {
+  if (typeof value !== "object" || value === null || !("state" in value)) return false;
+  const check = Object.entries(written).find(([state]) => state === value.state)?.[1];
+  return check?.({ ...value }) === true;
 }

@@ -43,6 +43,9 @@ export interface Lifecycle {
   readonly purgeAfter?: Milliseconds;
 }
 
+/** How long a model stays in the memory of its server after its last use; `forever` until somebody unloads it. */
+export type KeepLoaded = "forever" | Milliseconds;
+
 /** A declared model: manifest kind `Model`, decoded, with defaults filled in. */
 export interface Model {
   readonly kind: "Model";
@@ -53,6 +56,8 @@ export interface Model {
   readonly backend?: string;
   readonly servedModelId?: string;
   readonly launch: LaunchSpec;
+  /** Ollama loads it in advance and keeps it; undefined = what is in memory is left to its users. */
+  readonly keepLoaded?: KeepLoaded;
   readonly roles: readonly RoleClaim[];
   readonly aliases: readonly string[];
   /** Overrides of what was observed, by canonical capability name. */

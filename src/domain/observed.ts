@@ -62,6 +62,8 @@ export interface LoadedModel {
   readonly ref: string;
   /** Bare hex digest the server reports for the loaded model. */
   readonly digest?: string;
+  /** Memory it takes in all, when the server says so. */
+  readonly size?: number;
   readonly sizeVram: number;
   readonly expiresAt?: Instant;
   readonly contextLength?: number;
@@ -107,6 +109,8 @@ export type Observation =
       /** Free bytes on the file system of the store, when known. */
       readonly freeBytes?: number;
       readonly version?: string;
+      /** True when a server said what it has in memory; otherwise a holding without `loaded` may well be loaded. */
+      readonly runtimeSeen?: true;
       readonly warnings: readonly string[];
     }
   | { readonly state: "unknown"; readonly store: StoreId; readonly failure: Failure };

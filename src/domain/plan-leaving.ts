@@ -2,6 +2,7 @@ import type { Blocked } from "./action.ts";
 import type { Assessment } from "./assess.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Deprecation } from "./inventory.ts";
+import { releaseOf } from "./kept-loaded.ts";
 import { leavingThings, type Leaving } from "./leaving.ts";
 import { lockEntryOf } from "./lock.ts";
 import type { Holding, StoreId } from "./observed.ts";
@@ -14,10 +15,10 @@ import type { Milliseconds } from "./resource.ts";
 /** What happens to things that nobody wants any more: deprecate, purge after the grace period, or forget. */
 export function planLeaving(assessments: readonly Assessment[], input: PlanInput): PlanPart {
   if (input.options.prune.mode === "off") return nothing;
-  return join(leavingThings(assessments, input).map((thing) => planOne(thing, input)));
+  return join(leavingThings(assessments, input).map((thing) => planOne(thing, assessments, input)));
 }
 
-function planOne(thing: Leaving, input: PlanInput): PlanPart {
+function planOne(thing: Leaving, assessments: readonly Assessment[], input: PlanInput): PlanPart {
   const observation = observationOf(input.observed.stores, thing.store);
   if (observation?.state !== "observed") return nothing;
   if (thing.holding === undefined) return observation.complete ? act(forgetDraft(thing, "no longer declared and no longer here")) : nothing;
@@ -44,10 +45,16 @@ function planOne(thing: Leaving, input: PlanInput): PlanPart {
     const locked = isLocked(thing, input) ? `; it stays while it is locked (holdfast unlock ${thing.name})` : "";
     return act(recordOnly(subject(thing), { verb: "deprecate", because: thing.because }, "lifecycle", `${whyDeprecated(thing)}${locked}`));
   }
-  return planDeprecated(thing, deprecation, thing.holding, observation.complete, input);
+  return planDeprecated({ ...thing, holding: thing.holding }, { deprecation, complete: observation.complete }, assessments, input);
 }
 
-function planDeprecated(thing: Leaving, deprecation: Deprecation, holding: Holding, complete: boolean, input: PlanInput): PlanPart {
+function planDeprecated(
+  thing: Leaving & { readonly holding: Holding },
+  { deprecation, complete }: { readonly deprecation: Deprecation; readonly complete: boolean },
+  assessments: readonly Assessment[],
+  input: PlanInput,
+): PlanPart {
+  const { holding } = thing;
   const confirmations = deprecation.confirmations + (complete ? 1 : 0);
   const counted: PlanPart =
     confirmations === deprecation.confirmations || deprecation.confirmations >= 2
@@ -57,9 +64,16 @@ function planDeprecated(thing: Leaving, deprecation: Deprecation, holding: Holdi
   if (!mayPurge || isProtected(thing) || confirmations < 2) return counted;
   const age = Date.parse(input.now) - Date.parse(deprecation.since);
   if (age < graceOf(thing, input.options.prune.grace)) return counted;
-  const veto = purgeVeto(thing, holding, input);
+  const release = isReplaced(thing) ? undefined : releaseOf(thing.item, holding, assessments, input);
+  const veto = purgeVeto(thing, release === undefined ? holding : withoutLoaded(holding), input);
   if (veto !== undefined) return join([counted, block(veto)]);
   return join([counted, act(purgeDraft(thing, holding, age, input))]);
+}
+
+/** The same plan takes out of memory first what is there only because of Holdfast. */
+function withoutLoaded(holding: Holding): Holding {
+  const { loaded: _released, ...rest } = holding;
+  return rest;
 }
 
 /** The grace period of a thing: as its manifest said last, else the setting. */
@@ -184,7 +198,7 @@ function purgeDraft(thing: Leaving, holding: Holding, age: Milliseconds, input: 
       { kind: "unchanged", store: holding.store, ref: holding.ref, fingerprint: fingerprint(holding) },
       { kind: "not-loaded", store: holding.store, ref: holding.ref },
     ],
-    after: replacedBy === undefined ? [] : [`model/${replacedBy} pull`],
+    after: [`model/${thing.name} unload`, ...(replacedBy === undefined ? [] : [`model/${replacedBy} pull`])],
   };
 }
 

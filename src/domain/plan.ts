@@ -12,6 +12,7 @@ import { planServing } from "./plan-serving.ts";
 import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./plan-watch.ts";
 import { sameRef } from "./placement.ts";
 import type { Verdict } from "./policy.ts";
+import { planRuntime } from "./plan-runtime.ts";
 import { planRoles, unfitModels } from "./role-contract.ts";
 import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
@@ -20,6 +21,7 @@ import type { Holding } from "./observed.ts";
 const verbOrder: readonly Verb[] = [
   "import",
   "undeprecate",
+  "unload",
   "tag",
   "repair",
   "pull",
@@ -28,6 +30,7 @@ const verbOrder: readonly Verb[] = [
   "forget",
   "deactivate",
   "activate",
+  "load",
   "purge",
 ];
 
@@ -38,6 +41,7 @@ export function plan(input: PlanInput): Plan {
   const losses = suspiciousLosses(input);
   const all = join([
     declared,
+    planRuntime(assessments, declared, input),
     planLeaving(assessments, input),
     planRoles(assessments, input),
     planServing(assessments, input, { declared, unfit: unfitModels(assessments, input) }),

@@ -1,6 +1,7 @@
 import { isSwitch, type Action } from "./action.ts";
 import type { Assessment } from "./assess.ts";
 import { allAt, itemAt } from "./place-index.ts";
+import { loadRefusal, unloadRefusal } from "./runtime-still-valid.ts";
 import { lockEntryOf } from "./lock.ts";
 import { placementOf, sameRef } from "./placement.ts";
 import { canonicalJson } from "./json.ts";
@@ -23,6 +24,10 @@ export function refusalOf(action: Action, assessments: readonly Assessment[], in
     case "activate":
     case "deactivate":
       return switchRefusal(action, input);
+    case "load":
+      return declaredRefusal(action, input) ?? loadRefusal(action, assessments);
+    case "unload":
+      return unloadRefusal(action, assessments, input);
     default:
       return declaredRefusal(action, input);
   }
@@ -32,6 +37,7 @@ export function refusalOf(action: Action, assessments: readonly Assessment[], in
 function fitsItsWork({ work, store, ref }: Action): boolean {
   if (work.verb === "tag") return sameRef(store, work.request.to, ref);
   if (work.verb === "purge") return sameRef(store, work.request.ref, ref);
+  if (work.verb === "load" || work.verb === "unload") return store.startsWith("ollama:") && sameRef(store, work.request.ref, ref);
   if (work.verb !== "pull" && work.verb !== "repair") return true;
   const { request } = work;
   if (request.kind === "ollama") return store.startsWith("ollama:") && sameRef(store, request.model, ref);

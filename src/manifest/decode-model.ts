@@ -1,11 +1,12 @@
 import type { Lifecycle, Model, RoleClaim } from "../domain/model.ts";
 import type { Metadata } from "../domain/resource.ts";
+import { keepLoadedFindings } from "./keep-loaded-findings.ts";
 import { milliseconds, type DecodeOptions, type Decoded } from "./decode-context.ts";
 import { decodeSource } from "./decode-source.ts";
 import type { Finding } from "./finding.ts";
 import { quote } from "./quote.ts";
 import { resolveDir } from "./resolve-dir.ts";
-import type { WrittenLaunch, WrittenLifecycle, WrittenModel, WrittenRole } from "./written/model.ts";
+import type { WrittenLaunch, WrittenLifecycle, WrittenModel, WrittenRole, WrittenSpec } from "./written/model.ts";
 
 /** Decodes a Model that its schema has accepted. */
 export function decodeModel(written: WrittenModel, metadata: Metadata, options: DecodeOptions): Decoded<Model> {
@@ -20,6 +21,7 @@ export function decodeModel(written: WrittenModel, metadata: Metadata, options: 
     ...(spec.backend === undefined ? {} : { backend: spec.backend }),
     ...(spec.servedModelId === undefined ? {} : { servedModelId: spec.servedModelId }),
     launch: launch.value,
+    ...decodeKeepLoaded(spec.keepLoaded),
     roles: spec.roles.map(decodeRoleClaim),
     aliases: [...new Set(spec.aliases)],
     capabilities: spec.capabilities,
@@ -36,6 +38,11 @@ export function decodeModel(written: WrittenModel, metadata: Metadata, options: 
 
 function decodeRoleClaim(written: WrittenRole): RoleClaim {
   return typeof written === "string" ? { role: written, priority: 0 } : { role: written.role, priority: written.priority ?? 0 };
+}
+
+function decodeKeepLoaded(written: WrittenSpec["keepLoaded"]): Pick<Model, "keepLoaded"> {
+  if (written === undefined || written === false) return {};
+  return { keepLoaded: written === true ? "forever" : milliseconds(written) };
 }
 
 function decodeLifecycle(written: WrittenLifecycle): Lifecycle {
@@ -95,6 +102,7 @@ function ownFindings(model: Model, written: WrittenModel): readonly Finding[] {
       remedy: "add state: deprecated",
     });
   }
+  findings.push(...keepLoadedFindings(model));
   if (written.spec.lock.required && model.source.kind === "remote") {
     findings.push({
       code: "model.lock-remote",

@@ -2,7 +2,7 @@ import type { Action, Blocked, Plan, PlanSummary, Verb } from "../domain/action.
 import { isDestructive } from "../domain/guards.ts";
 import type { Verdict } from "../domain/policy.ts";
 import { quotedCommand } from "./command-line.ts";
-import { formatBytes, shortDigest } from "./quantities.ts";
+import { formatBytes, formatSpan, shortDigest } from "./quantities.ts";
 import type { Tone } from "./paint.ts";
 
 /** How a verb is drawn: its sign, the sentence of the legend and the tone. Order is the order of the summary line. */
@@ -12,6 +12,8 @@ export const verbSigns: Readonly<Record<Verb, { readonly sign: string; readonly 
   tag: { sign: "~", legend: "change", tone: "change" },
   hash: { sign: "#", legend: "read and prove bytes", tone: "quiet" },
   import: { sign: "+", legend: "add", tone: "add" },
+  load: { sign: "^", legend: "get into memory", tone: "change" },
+  unload: { sign: "v", legend: "get out of memory", tone: "change" },
   activate: { sign: ">", legend: "start or switch serving", tone: "change" },
   deactivate: { sign: "<", legend: "stop serving", tone: "change" },
   deprecate: { sign: "~", legend: "change", tone: "change" },
@@ -26,6 +28,8 @@ const verbOrder: readonly Verb[] = [
   "tag",
   "hash",
   "import",
+  "load",
+  "unload",
   "activate",
   "deactivate",
   "deprecate",
@@ -93,6 +97,10 @@ export function actionSubject(action: Action): string {
         : `from huggingface ${work.request.repo}@${work.request.commit.slice(0, 7)}`;
     case "tag":
       return `${work.request.from} as ${work.request.to}`;
+    case "load":
+      return work.request.keep === "forever" ? "keep in memory (for ever)" : `keep in memory (${formatSpan(work.request.keep)})`;
+    case "unload":
+      return action.cause === "stale-runner" ? "older content out of memory" : "out of memory";
     case "activate":
       return `${work.model} on ${work.backend}`;
     case "deactivate":

@@ -37,6 +37,11 @@ export function formatDuration(ms: Milliseconds): string {
   return hours === 0 ? `${Math.floor(seconds / 86_400)}d` : `${Math.floor(seconds / 86_400)}d${hours}h`;
 }
 
+/** A length of time as a person writes it, for example `30m`, `1h30m`: parts that are zero are left out. */
+export function formatSpan(ms: Milliseconds): string {
+  return formatDuration(ms).replace(/(\d[a-z])00[ms]$/, "$1");
+}
+
 /** How long ago, in one unit, for example `12m`, `3d`; `0s` when the instant lies in the future. */
 export function formatAge(from: Instant, now: Instant): string {
   const ms = Date.parse(now) - Date.parse(from);

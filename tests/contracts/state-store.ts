@@ -149,6 +149,7 @@ const inventoryFields: Fields<InventoryItem> = {
   sizeBytes: size,
   protect: fc.boolean(),
   purgeAfter: fc.nat(),
+  keepLoaded: fc.oneof(fc.constant("forever" as const), fc.nat()),
 };
 const deprecationFields: Fields<Deprecation> = {
   ...place,
@@ -177,6 +178,10 @@ const arbitraryChange: fc.Arbitrary<MemoryChange> = fc.oneof(
     item: fc.record(inventoryFields, { requiredKeys: ["name", "store", "ref", "origin", "since", "sizeBytes", "protect"] }),
   }),
   fc.record({ kind: fc.constant("disown" as const), ...place }),
+  fc.record(
+    { kind: fc.constant("kept" as const), ...place, keepLoaded: inventoryFields.keepLoaded },
+    { requiredKeys: ["kind", "name", "store", "ref"] },
+  ),
   fc.record({ kind: fc.constant("deprecate" as const), deprecation: fc.record(deprecationFields) }),
   fc.record({ kind: fc.constantFrom("undeprecate" as const, "undiscover" as const), store, ref }),
   fc.record({ kind: fc.constant("discover" as const), model: fc.record(discoveredFields) }),
@@ -203,6 +208,12 @@ function memoryAfter(changes: readonly MemoryChange[]): Memory {
   for (const change of changes) {
     if (change.kind === "own") lists.inventory.set(key(change.item.name, change.item.store, change.item.ref), change.item);
     if (change.kind === "disown") lists.inventory.delete(key(change.name, change.store, change.ref));
+    if (change.kind === "kept") {
+      const item = lists.inventory.get(key(change.name, change.store, change.ref));
+      const { keepLoaded: _before, ...rest } = item ?? {};
+      const kept = change.keepLoaded === undefined ? {} : { keepLoaded: change.keepLoaded };
+      if (item !== undefined) lists.inventory.set(key(change.name, change.store, change.ref), { ...rest, ...kept });
+    }
     if (change.kind === "deprecate") lists.deprecations.set(key(change.deprecation.store, change.deprecation.ref), change.deprecation);
     if (change.kind === "undeprecate") lists.deprecations.delete(key(change.store, change.ref));
     if (change.kind === "discover") lists.discovered.set(key(change.model.store, change.model.ref), change.model);

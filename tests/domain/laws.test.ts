@@ -18,7 +18,7 @@ const signal = new AbortController().signal;
 const clock = { now: () => now, sleep: async () => undefined };
 
 function connectionsOf({ stores, hubs }: World): Connections {
-  return { readers: stores, writers: stores, hubs, serving: [], engines: [], machine: machineBelow() };
+  return { readers: stores, writers: stores, runtimes: stores, hubs, serving: [], engines: [], machine: machineBelow() };
 }
 
 async function inputFor(machine: World): Promise<PlanInput> {
@@ -141,6 +141,46 @@ describe("laws of the planner", () => {
         for (const action of decided.actions) {
           for (const id of action.dependsOn) expect(seen.has(id)).toBe(true);
           seen.add(action.id);
+        }
+      }),
+      runs,
+    );
+  }, 300_000);
+
+  it("what is in memory is taken out of it only when it is ours: an older content, or loaded by Holdfast for a wish that is gone", async () => {
+    await fc.assert(
+      fc.asyncProperty(world, async (make) => {
+        const machine = make();
+        const input = await inputFor(machine);
+        for (const action of plan(input).actions.filter((candidate) => candidate.verb === "unload")) {
+          const holding = machine.stores.find((store) => store.store === action.store)?.holdings.get(action.ref);
+          const declared = input.desired.models.find((model) => model.metadata.name === action.name);
+          const item = input.memory.inventory.find((owned) => owned.store === action.store && owned.ref === action.ref);
+          expect(item ?? declared).toBeDefined();
+          if (holding?.loaded?.digest !== holding?.contentId) continue;
+          expect(item?.keepLoaded).toBeDefined();
+          expect(declared?.lifecycle.state === "active" ? declared.keepLoaded : undefined).toBeUndefined();
+        }
+      }),
+      runs,
+    );
+  }, 300_000);
+
+  it("after a plan that nothing blocks, every model that is asked for is in memory, with its present content and for as long as asked", async () => {
+    await fc.assert(
+      fc.asyncProperty(world, async (make) => {
+        const machine = make();
+        const before = await inputFor(machine);
+        const decided = plan(before);
+        await apply(machine, decided, before.observed);
+        const blocked = new Set<string>(decided.blocked.map((item) => item.object));
+        const [ollama] = machine.stores;
+        for (const model of machine.desired.models) {
+          if (model.keepLoaded === undefined || model.lifecycle.state !== "active" || blocked.has(`model/${model.metadata.name}`)) continue;
+          if (machine.down.includes("ollama:local")) continue;
+          const holding = ollama?.holdings.get(`registry.ollama.ai/library/${model.metadata.name}:1b`);
+          expect(holding?.loaded?.digest, model.metadata.name).toBe(holding?.contentId);
+          expect(holding?.loaded?.expiresAt?.startsWith("2319")).toBe(model.keepLoaded === "forever");
         }
       }),
       runs,

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import type { DesiredState } from "../../src/domain/desired.ts";
 import { emptyMemory, type Deprecation, type InventoryItem, type Memory } from "../../src/domain/inventory.ts";
 import type { LockFile } from "../../src/domain/lock.ts";
-import type { Model } from "../../src/domain/model.ts";
+import type { KeepLoaded, Model } from "../../src/domain/model.ts";
 import type { PlanInput, PlanOptions } from "../../src/domain/plan-input.ts";
 import type { Upstream } from "../../src/domain/upstream.ts";
-import type { StoreId } from "../../src/domain/observed.ts";
+import type { Holding, StoreId } from "../../src/domain/observed.ts";
 import { backendOf, holdingOf, hubContent, lockOf, modelOf, ollamaContent, upstreamOf, type Content } from "../fakes/content.ts";
 import { MemoryHub, MemoryState, MemoryStore } from "../fakes/memory-store.ts";
 
@@ -26,7 +26,14 @@ interface Thing {
   readonly confirmations: number;
   readonly upstream: "same" | "moved" | "gone" | "down";
   readonly protect: boolean;
+  readonly keepLoaded: KeepLoaded | undefined;
+  /** What its server runs, if it is an Ollama model that is there. */
+  readonly loaded: "no" | "forever" | "for a while" | "an older content";
+  /** What Holdfast loaded it with, if it owns it. */
+  readonly kept: KeepLoaded | undefined;
 }
+
+const wishes = fc.constantFrom<KeepLoaded | undefined>(undefined, undefined, "forever", 1_800_000);
 
 const thing = (name: Name): fc.Arbitrary<Thing> =>
   fc.record({
@@ -40,6 +47,9 @@ const thing = (name: Name): fc.Arbitrary<Thing> =>
     confirmations: fc.integer({ min: 1, max: 2 }),
     upstream: fc.constantFrom("same", "same", "moved", "gone", "down"),
     protect: fc.boolean(),
+    keepLoaded: wishes,
+    loaded: fc.constantFrom("no", "no", "forever", "for a while", "an older content"),
+    kept: wishes,
   });
 
 export const planOptions: PlanOptions = {
@@ -133,17 +143,29 @@ function modelFor(item: Thing): Model {
   const source: Model["source"] = item.hub
     ? { kind: "huggingface", repo: `org/${item.name}`, revision: "main", include: [], exclude: [], layout: "cache" }
     : { kind: "ollama", model: `${item.name}:1b` };
-  return modelOf(item.name, source, { protect: item.protect, lifecycle: { state: item.declared === "deprecated" ? "deprecated" : "active" } });
+  const kept = item.hub || item.keepLoaded === undefined ? {} : { keepLoaded: item.keepLoaded };
+  return modelOf(item.name, source, {
+    ...kept,
+    protect: item.protect,
+    lifecycle: { state: item.declared === "deprecated" ? "deprecated" : "active" },
+  });
 }
 
 function placeThing(item: Thing, store: MemoryStore): void {
   if (item.held === "no") return;
   const content = held(item);
   const ref = refOf(item, content);
-  store.holdings.set(ref, holdingOf(store.store, ref, content, { names: item.hub ? ["main"] : [] }));
+  store.holdings.set(ref, { ...holdingOf(store.store, ref, content, { names: item.hub ? ["main"] : [] }), ...loadedPart(item, ref, content) });
   if (item.held === "flipped") store.spoil(ref, 0, { state: "present", level: "stat", sha256: "0".repeat(64), verifiedAt: now });
   if (item.held === "short") store.spoil(ref, 0, { state: "incomplete", size: 1 });
   if (item.held === "hole") store.spoil(ref, 1, { state: "missing" });
+}
+
+function loadedPart(item: Thing, ref: string, content: Content): Pick<Holding, "loaded"> {
+  if (item.hub || item.loaded === "no") return {};
+  const digest = item.loaded === "an older content" ? contentOf(item.name, "three", false).id : content.id;
+  const expiresAt = item.loaded === "for a while" ? "2026-11-21T12:10:00.000Z" : "2319-01-01T00:00:00.000Z";
+  return { loaded: { ref, digest, sizeVram: 1000, expiresAt } };
 }
 
 function offerThing(item: Thing, hub: MemoryHub): void {
@@ -179,7 +201,7 @@ function inventoryFor(item: Thing): InventoryItem {
     since: now,
     sizeBytes: 1,
     protect: item.protect,
-    ...(item.hub ? { revision: "main" } : {}),
+    ...(item.hub ? { revision: "main" } : item.kept === undefined ? {} : { keepLoaded: item.kept }),
   };
 }
 

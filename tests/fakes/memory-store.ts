@@ -1,9 +1,10 @@
-import type { PullRequest, RepairRequest, RemoveRequest, TagRequest } from "../../src/domain/action.ts";
+import type { LoadRequest, PullRequest, RepairRequest, RemoveRequest, TagRequest, UnloadRequest } from "../../src/domain/action.ts";
 import { failed, type Failure } from "../../src/domain/failure.ts";
 import { compareText } from "../../src/domain/diagnostic.ts";
 import { emptyMemory, type Memory, type MemoryChange } from "../../src/domain/inventory.ts";
-import type { Holding, Observation, ObservedArtifact, StoreId, VerificationLevel } from "../../src/domain/observed.ts";
+import type { Holding, LoadedModel, Observation, ObservedArtifact, StoreId, VerificationLevel } from "../../src/domain/observed.ts";
 import type { ArtifactHub, UpstreamQuery } from "../../src/ports/artifact-hub.ts";
+import type { ModelRuntime } from "../../src/ports/model-runtime.ts";
 import type { ModelReader, ModelWriter, ObserveRequest } from "../../src/ports/model-store.ts";
 import type { RunRecord, StateStore } from "../../src/ports/state-store.ts";
 import type { Upstream } from "../../src/domain/upstream.ts";
@@ -11,7 +12,7 @@ import { applyMemoryChange } from "../../src/domain/memory-changes.ts";
 import { holdingOf, type Content } from "./content.ts";
 
 /** A store in memory that keeps the contract of the ports: whole holdings, and files that can be spoilt. */
-export class MemoryStore implements ModelReader, ModelWriter {
+export class MemoryStore implements ModelReader, ModelWriter, ModelRuntime {
   readonly store: StoreId;
   readonly concurrency: number;
   readonly holdings = new Map<string, Holding>();
@@ -19,6 +20,8 @@ export class MemoryStore implements ModelReader, ModelWriter {
   readonly tags = new Map<string, Content>();
   /** Set to make the store unobservable. */
   failure: Failure | undefined;
+  /** What the clock of its server says. */
+  now = "2026-11-21T12:00:00.000Z";
   readonly #contents: ReadonlyMap<string, Content>;
 
   constructor(store: StoreId, contents: ReadonlyMap<string, Content>) {
@@ -30,8 +33,17 @@ export class MemoryStore implements ModelReader, ModelWriter {
   async observe(_request: ObserveRequest, signal: AbortSignal): Promise<Observation> {
     signal.throwIfAborted();
     if (this.failure !== undefined) return { state: "unknown", store: this.store, failure: this.failure };
+    const isServer = this.store.startsWith("ollama:");
     const holdings = [...this.holdings.values()].toSorted((a, b) => compareText(a.ref, b.ref));
-    return { state: "observed", store: this.store, complete: true, holdings, unreadable: [], warnings: [] };
+    return {
+      state: "observed",
+      store: this.store,
+      complete: true,
+      holdings,
+      unreadable: [],
+      warnings: [],
+      ...(isServer ? { runtimeSeen: true } : {}),
+    };
   }
 
   async inspect(ref: string, _level: VerificationLevel, signal: AbortSignal): Promise<Holding | undefined> {
@@ -65,6 +77,23 @@ export class MemoryStore implements ModelReader, ModelWriter {
   async remove(request: RemoveRequest): Promise<{ freedBytes: number; quarantine?: string }> {
     this.holdings.delete(request.ref);
     return { freedBytes: 0, ...(request.quarantine ? { quarantine: "kept" } : {}) };
+  }
+
+  async load({ ref, keep }: LoadRequest): Promise<LoadedModel> {
+    const holding = this.holdings.get(ref);
+    if (holding === undefined) throw failed("not-found", `${ref} is not here`);
+    const expiresAt = keep === "forever" ? "2319-01-01T00:00:00.000Z" : new Date(Date.parse(this.now) + keep).toISOString();
+    const digest = holding.contentId === undefined ? {} : { digest: holding.contentId };
+    const loaded: LoadedModel = { ref, ...digest, sizeVram: 1000, expiresAt };
+    this.holdings.set(ref, { ...holding, loaded });
+    return loaded;
+  }
+
+  async unload({ ref, digest }: UnloadRequest): Promise<void> {
+    const holding = this.holdings.get(ref);
+    if (holding?.loaded === undefined || (digest !== undefined && digest !== holding.loaded.digest)) return;
+    const { loaded: _gone, ...rest } = holding;
+    this.holdings.set(ref, rest);
   }
 
   /** Gives one file of a holding another state. */

@@ -31,6 +31,30 @@ describe("manifests that contradict each other", () => {
     `);
   });
 
+  it("models that nobody can keep in memory, and times that make no sense", () => {
+    expect(
+      toldOf(
+        hub("a", "repo: org/a", ", keepLoaded: true"),
+        model("b", "{source: {remote: {}}, backend: ollama, keepLoaded: 30m}"),
+        ollama("c", "c", ", keepLoaded: 0s"),
+        ollama("d", "d", ", keepLoaded: 99w"),
+        ollama("e", "e", ", keepLoaded: true, lifecycle: {state: deprecated}"),
+        ollama("f", "f", ", keepLoaded: 30"),
+        ollama("i", "i", ", keepLoaded: false"),
+        ollama("g", "g:8b-cloud", ", keepLoaded: true"),
+        ollama("h", "h", ", keepLoaded: 30m"),
+      ),
+    ).toMatchInlineSnapshot(`
+      "manifests/a.yaml:5:58 error[model.keep-loaded-source] only Ollama loads models in advance: the source is huggingface -> remove it; a Backend keeps the model in memory that its active names
+      manifests/b.yaml:5:59 error[model.keep-loaded-source] a remote model is not in the memory of this machine: the source is remote -> remove it; the other machine decides what it keeps in memory
+      manifests/c.yaml:5:52 error[model.keep-loaded-time] a model cannot be kept in memory for less than a second -> remove keepLoaded: without it what is in memory is left alone
+      manifests/d.yaml:5:52 error[model.keep-loaded-time] more than a year is for ever -> write keepLoaded: true
+      manifests/e.yaml:5:52 warning[model.keep-loaded-deprecated] a deprecated model is not kept in memory -> remove keepLoaded
+      manifests/f.yaml:5:52 error[schema.type] spec.keepLoaded must be text, but YAML reads 30 as the number 30 -> write "30", in quotes
+      manifests/h.yaml:5:33 error[source.ollama-name] "g:8b-cloud" is not a name that Ollama takes: the tag "8b-cloud" is reserved by Ollama -> use another tag; cloud models have no local bytes: declare them with source \`remote\`"
+    `);
+  });
+
   it("backends that do not exist, or cannot serve the source", () => {
     const declared = documents(backend("local", "{type: ollama}"), backend("vllm", "{type: vllm}"));
     expect(

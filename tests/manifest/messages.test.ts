@@ -54,7 +54,7 @@ describe("what a person reads when a manifest has the wrong shape", () => {
       "manifests/a.yaml:3:21 error[schema.unknown-key] unknown key "lables" in metadata -> did you mean labels?
       manifests/a.yaml:6:3 error[schema.unknown-key] unknown key "served_model_id" in spec -> did you mean servedModelId?
       manifests/a.yaml:7:3 error[schema.unknown-key] unknown key "licence" in spec -> did you mean license?
-      manifests/a.yaml:8:3 error[schema.unknown-key] unknown key "digest" in spec -> possible here: displayName, source, backend, servedModelId, launch, roles, aliases, capabilities, license, lifecycle, protect, lock, testing, generationDefaults, metadata
+      manifests/a.yaml:8:3 error[schema.unknown-key] unknown key "digest" in spec -> possible here: displayName, source, backend, servedModelId, launch, keepLoaded, roles, aliases, capabilities, license, lifecycle, protect, lock, testing, generationDefaults, metadata
       manifests/a.yaml:9:1 error[schema.unknown-key] unknown key "status" at the top -> possible here: apiVersion, kind, metadata, spec"
     `);
   });

@@ -28,6 +28,7 @@ const columns: Readonly<Record<string, readonly string[]>> = {
     sizeBytes: true,
     protect: true,
     purgeAfter: true,
+    keepLoaded: true,
   }),
   deprecations: fields<Deprecation>({ name: true, store: true, ref: true, since: true, reason: true, confirmations: true }),
   discovered: fields<DiscoveredModel>({ name: true, store: true, ref: true, firstSeen: true }),
@@ -40,6 +41,11 @@ const columns: Readonly<Record<string, readonly string[]>> = {
 export function applyChanges(database: DatabaseSync, changes: readonly MemoryChange[]): void {
   const statements = new Map<string, StatementSync>();
   for (const change of changes) {
+    if (change.kind === "kept") {
+      const { name, store, ref, keepLoaded } = change;
+      database.prepare("UPDATE inventory SET keepLoaded = ? WHERE name = ? AND store = ? AND ref = ?").run(toSql(keepLoaded), name, store, ref);
+      continue;
+    }
     const { verb, table, values } = putOf(change) ?? removalOf(change);
     const names = verb === "put" ? (columns[table] ?? []) : Object.keys(values);
     const sql = verb === "put" ? putSql(table, names) : `DELETE FROM ${table} WHERE ${names.map((name) => `${name} = ?`).join(" AND ")}`;

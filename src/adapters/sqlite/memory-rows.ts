@@ -10,6 +10,7 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 export function decodeInventoryItem(row: Row): InventoryItem {
   const [contentId, contentDigest, purgeAfter] = [optionalText(row, "contentId"), optionalText(row, "contentDigest"), row["purgeAfter"]];
   // A database that may not be changed is read with the columns it has.
+  const keepLoaded = row["keepLoaded"] === undefined ? undefined : optionalText(row, "keepLoaded");
   const revision = row["revision"] === undefined ? undefined : optionalText(row, "revision");
   return {
     name: text(row, "name"),
@@ -23,6 +24,7 @@ export function decodeInventoryItem(row: Row): InventoryItem {
     ...(revision === undefined ? {} : { revision }),
     ...(contentDigest === undefined ? {} : { contentDigest }),
     ...(purgeAfter === null ? {} : { purgeAfter: number(row, "purgeAfter") }),
+    ...(keepLoaded === undefined ? {} : { keepLoaded: keepLoaded === "forever" ? keepLoaded : Number(keepLoaded) }),
   };
 }
 

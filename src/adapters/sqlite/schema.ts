@@ -41,6 +41,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   "ALTER TABLE inventory ADD COLUMN revision TEXT",
+  "ALTER TABLE inventory ADD COLUMN keepLoaded TEXT",
 ];
 
 /** Version of the schema that this program writes. */

@@ -13,6 +13,7 @@ export type WrittenSpec = {
   readonly backend?: WrittenName;
   readonly servedModelId?: WrittenServedId;
   readonly launch: WrittenLaunch;
+  readonly keepLoaded?: boolean | WrittenDuration;
   readonly roles: readonly WrittenRole[];
   readonly aliases: readonly WrittenName[];
   readonly capabilities: Readonly<Record<string, boolean>>;

@@ -12,7 +12,7 @@ export type WrittenPlan = {
   readonly summary: WrittenSummary;
   readonly digest: WrittenSha256;
 };
-export type WrittenVerb = "import" | "pull" | "repair" | "hash" | "tag" | "deprecate" | "undeprecate" | "purge" | "forget" | "activate" | "deactivate";
+export type WrittenVerb = "import" | "pull" | "repair" | "hash" | "tag" | "deprecate" | "undeprecate" | "purge" | "forget" | "load" | "unload" | "activate" | "deactivate";
 export type WrittenAction = {
   readonly id: string;
   readonly verb: WrittenVerb;
@@ -48,6 +48,12 @@ export type WrittenWork = {
 } | {
   readonly verb: "purge";
   readonly request: WrittenRemove;
+} | {
+  readonly verb: "load";
+  readonly request: WrittenLoad;
+} | {
+  readonly verb: "unload";
+  readonly request: WrittenUnload;
 } | {
   readonly verb: "hash";
   readonly expected?: Readonly<Record<string, WrittenSha256>>;
@@ -118,6 +124,15 @@ export type WrittenRemove = {
   readonly contentId?: string;
   readonly quarantine: boolean;
 };
+export type WrittenKeepLoaded = "forever" | number;
+export type WrittenLoad = {
+  readonly ref: WrittenRef;
+  readonly keep: WrittenKeepLoaded;
+};
+export type WrittenUnload = {
+  readonly ref: WrittenRef;
+  readonly digest?: WrittenSha256;
+};
 export type WrittenPrecondition = {
   readonly kind: "absent";
   readonly store: WrittenStore;
@@ -157,6 +172,8 @@ export type WrittenSummary = {
     readonly undeprecate?: number;
     readonly purge?: number;
     readonly forget?: number;
+    readonly load?: number;
+    readonly unload?: number;
     readonly activate?: number;
     readonly deactivate?: number;
   };
@@ -171,6 +188,12 @@ export type WrittenSummary = {
 export type WrittenChange = {
   readonly kind: "own";
   readonly item: WrittenItem;
+} | {
+  readonly kind: "kept";
+  readonly name: string;
+  readonly store: WrittenStore;
+  readonly ref: WrittenRef;
+  readonly keepLoaded?: WrittenKeepLoaded;
 } | {
   readonly kind: "disown";
   readonly name: string;
@@ -215,6 +238,7 @@ export type WrittenItem = {
   readonly sizeBytes: number;
   readonly protect: boolean;
   readonly purgeAfter?: number;
+  readonly keepLoaded?: WrittenKeepLoaded;
 };
 export type WrittenDeprecation = {
   readonly name: string;

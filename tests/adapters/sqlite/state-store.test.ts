@@ -74,12 +74,12 @@ describe("sqlite", () => {
     await first.stateStore.commit([owned]);
     first.stateStore.close();
     const old = new DatabaseSync(path);
-    old.exec("ALTER TABLE inventory DROP COLUMN revision; PRAGMA user_version = 1");
+    old.exec("ALTER TABLE inventory DROP COLUMN revision; ALTER TABLE inventory DROP COLUMN keepLoaded; PRAGMA user_version = 1");
     old.close();
     const { stateStore } = createStateStore({ path, clock, mode });
     expect((await stateStore.load()).inventory).toEqual([owned.item]);
     if (mode === "write") {
-      const resolved = { ...owned.item, revision: "main" };
+      const resolved = { ...owned.item, revision: "main", keepLoaded: "forever" as const };
       await stateStore.commit([{ kind: "own", item: resolved }]);
       expect((await stateStore.load()).inventory).toEqual([resolved]);
     }
