@@ -23,6 +23,8 @@ export interface SampleOptions {
   readonly license?: string;
   /** Text after the manifest's JSON, such as a newline. */
   readonly trailer?: string;
+  /** Weights that are really a model; then `seed` and `size` say nothing about them. */
+  readonly gguf?: Buffer;
 }
 
 export function hex(bytes: string | Uint8Array): string {
@@ -30,8 +32,16 @@ export function hex(bytes: string | Uint8Array): string {
 }
 
 /** Weights begin like a GGUF file and go on with bytes that depend on the seed; licence and template are the same unless they are chosen. */
-export function makeSample({ name, seed, size = 4096, family = "llama", license = "MIT License\n", trailer = "" }: SampleOptions): OllamaSample {
-  const weights = Buffer.alloc(size, `GGUF weights ${seed} `);
+export function makeSample({
+  name,
+  seed,
+  size = 4096,
+  family = "llama",
+  license = "MIT License\n",
+  trailer = "",
+  gguf,
+}: SampleOptions): OllamaSample {
+  const weights = gguf ?? Buffer.alloc(size, `GGUF weights ${seed} `);
   weights.write("GGUF");
   const config = Buffer.from(
     JSON.stringify({ model_format: "gguf", model_family: family, model_families: [family], model_type: "7B", file_type: "Q4_K_M", seed }),

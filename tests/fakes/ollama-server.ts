@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { hex } from "./ollama-samples.ts";
+import { expiryOf, ServerMemory } from "./ollama-server-memory.ts";
 import { pullModel, type PullFaults } from "./ollama-server-pull.ts";
 import { ServerStore, layersOf, type StoredModel } from "./ollama-server-store.ts";
 
@@ -22,6 +23,12 @@ export interface ServerFaults extends PullFaults {
   html: boolean;
   /** Never drops a model from memory. */
   keepsLoaded: boolean;
+  /** Refuses this many loads because its queue is full. */
+  busyLoads: number;
+  /** Has no room for any model. */
+  failingLoad: boolean;
+  /** Says that it loaded a model and drops it at once. */
+  forgetsLoads: boolean;
   /** Answers `/api/show` with 500. */
   failingShow: boolean;
   /** Cuts this many connections instead of answering, as pooled ones are after a restart. */
@@ -37,7 +44,7 @@ export interface FakeOllama {
   /** Every request as `METHOD path`. */
   readonly requests: string[];
   /** Puts a model into memory, by the name it is listed under. */
-  load(name: string): Promise<void>;
+  load(name: string, keepAlive?: string | number): Promise<void>;
   /** Names in memory. */
   loaded(): readonly string[];
   /** Pulls under way. */
@@ -49,16 +56,10 @@ export interface FakeOllama {
   close(): Promise<void>;
 }
 
-interface Loaded {
-  readonly name: string;
-  readonly digest: string;
-  readonly weights: string;
-}
-
 interface Machine {
   readonly store: ServerStore;
   readonly faults: ServerFaults;
-  readonly memory: Map<string, Loaded>;
+  readonly memory: ServerMemory;
   pulls: number;
 }
 
@@ -78,6 +79,9 @@ const noFaults = (): ServerFaults => ({
   forbidden: false,
   html: false,
   keepsLoaded: false,
+  busyLoads: 0,
+  failingLoad: false,
+  forgetsLoads: false,
   failingShow: false,
   cuts: 0,
   version: "0.33.0-fake",
@@ -86,7 +90,7 @@ const noFaults = (): ServerFaults => ({
 export async function startFakeOllama(directory: string): Promise<FakeOllama> {
   await mkdir(join(directory, "blobs"), { recursive: true });
   await mkdir(join(directory, "manifests"), { recursive: true });
-  const machine: Machine = { store: new ServerStore(directory), faults: noFaults(), memory: new Map(), pulls: 0 };
+  const machine: Machine = { store: new ServerStore(directory), faults: noFaults(), memory: new ServerMemory(), pulls: 0 };
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
@@ -103,12 +107,16 @@ export async function startFakeOllama(directory: string): Promise<FakeOllama> {
     directory,
     faults: machine.faults,
     requests,
-    async load(name) {
+    async load(name, keepAlive = -1) {
       const model = await machine.store.find(name);
       if (!model) throw new Error(`no model ${name}`);
-      machine.memory.set(weightsOf(model), { name: model.name, digest: model.digest, weights: weightsOf(model) });
+      machine.memory.load(model, expiryOf(keepAlive) ?? new Date());
     },
-    loaded: () => [...machine.memory.values()].map((entry) => entry.name).toSorted(),
+    loaded: () =>
+      machine.memory
+        .list()
+        .map((entry) => entry.name)
+        .toSorted(),
     pulls: () => machine.pulls,
     async pulling() {
       while (machine.pulls === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -136,20 +144,21 @@ async function answer(request: IncomingMessage, response: ServerResponse, machin
       return tags(response, machine);
     case "GET /api/ps":
       return send(response, machine, 200, {
-        models: [...machine.memory.values()].map(({ name: model, digest }) => ({
+        models: machine.memory.list().map(({ name: model, digest, expiresAt }) => ({
           name: model,
           model,
           digest,
-          size: 1,
+          size: 2048,
           size_vram: 1024,
-          expires_at: "2319-01-01T00:00:00Z",
+          expires_at: expiresAt.toISOString(),
           context_length: 4096,
         })),
       });
     case "POST /api/show":
       return show(response, machine, name);
     case "POST /api/generate":
-      return unload(response, machine, name, body.keep_alive);
+    case "POST /api/embed":
+      return run(response, machine, { name, keepAlive: body.keep_alive, embeds: request.url === "/api/embed" });
     case "POST /api/copy":
       return copy(response, machine, body.source, body.destination);
     case "DELETE /api/delete":
@@ -221,12 +230,31 @@ async function show(response: ServerResponse, machine: Machine, name: string): P
   });
 }
 
-/** Runners are keyed by weights: an alias unloads what another name has loaded, and after an upgrade the old runner is out of reach. */
-async function unload(response: ServerResponse, machine: Machine, name: string, keepAlive: unknown): Promise<void> {
-  const model = await machine.store.find(name);
-  if (!model || keepAlive !== 0) return send(response, machine, 404, { error: `model "${name}" not found, try pulling it first` });
-  if (!machine.faults.keepsLoaded) setTimeout(() => machine.memory.delete(weightsOf(model)), 20);
-  return send(response, machine, 200, { model: name, response: "", done: true, done_reason: "unload" });
+interface RunCall {
+  readonly name: string;
+  readonly keepAlive: unknown;
+  readonly embeds: boolean;
+}
+
+/** An empty prompt loads, no time at all unloads; the server says so before it is done. */
+async function run(response: ServerResponse, machine: Machine, { name, keepAlive, embeds }: RunCall): Promise<void> {
+  const { faults, memory, store } = machine;
+  const model = await store.find(name);
+  if (!model) return send(response, machine, 404, { error: `model '${name}' not found` });
+  const config = await configOf(store, model);
+  if (config === undefined) return send(response, machine, 500, { error: "open config: no such file or directory" });
+  if (keepAlive === 0) {
+    if (!faults.keepsLoaded) setTimeout(() => memory.drop(model), 20);
+    return send(response, machine, 200, { model: name, response: "", done: true, done_reason: "unload" });
+  }
+  const onlyEmbeds = config["model_family"] === "bert";
+  const expiry = expiryOf(keepAlive);
+  if (expiry === undefined) return send(response, machine, 400, { error: `time: missing unit in duration "${String(keepAlive)}"` });
+  if (onlyEmbeds && !embeds) return send(response, machine, 400, { error: `"${name}" does not support generate` });
+  if (faults.busyLoads-- > 0) return send(response, machine, 503, { error: "server busy, please try again.  maximum pending requests exceeded" });
+  if (faults.failingLoad) return send(response, machine, 500, { error: "model requires more system memory than is available" });
+  if (!faults.forgetsLoads) memory.load(model, expiry);
+  return send(response, machine, 200, embeds ? { model: name, embeddings: [] } : { model: name, response: "", done: true, done_reason: "load" });
 }
 
 async function copy(response: ServerResponse, machine: Machine, source: string, destination: string): Promise<void> {
@@ -273,10 +301,6 @@ async function blobRoute(request: IncomingMessage, response: ServerResponse, mac
   if (`sha256:${hex(body)}` !== digest) return send(response, machine, 400, { error: "digest mismatch" });
   await writeFile(path, body);
   response.writeHead(201).end();
-}
-
-function weightsOf(model: StoredModel): string {
-  return model.layers.find((layer) => layer.mediaType.endsWith(".model"))?.digest ?? model.digest;
 }
 
 function send(response: ServerResponse, machine: Machine, status: number, body: unknown): void {

@@ -23,11 +23,20 @@ export interface OllamaApi {
   copy(source: string, destination: string, signal: AbortSignal): Promise<void>;
   /** False when there was nothing to delete. */
   remove(model: string, signal: AbortSignal): Promise<boolean>;
+  /** Gets the model into memory, which may take minutes, or changes how long it stays there. Embedding models have a call of their own. */
+  load(model: string, how: LoadCall, signal: AbortSignal): Promise<void>;
   /** Asks the server to drop the model from memory; it does so later. */
   unload(model: string, signal: AbortSignal): Promise<void>;
   hasBlob(digest: string, signal: AbortSignal): Promise<boolean>;
   /** Starts a pull; its lines are read from the stream. Disconnecting cancels it. */
   startPull(model: string, insecure: boolean, signal: AbortSignal): Promise<HttpStream>;
+}
+
+export interface LoadCall {
+  readonly embedding: boolean;
+  /** Go duration, or -1 for ever. */
+  readonly keepAlive: string | number;
+  readonly timeoutMs: number;
 }
 
 const defaultTimeout = 40_000;
@@ -55,6 +64,12 @@ export function createOllamaApi(options: OllamaApiOptions): OllamaApi {
         if (error instanceof HoldfastError && error.failure.code === "not-found") return false;
         throw error;
       }
+    },
+    async load(model, { embedding, keepAlive, timeoutMs }, signal) {
+      const longWay = { ...way, timeoutMs };
+      const doing = `load ${model}`;
+      if (embedding) await withClient(longWay, doing, (client) => client.embed({ model, input: [], keep_alive: keepAlive }), signal);
+      else await withClient(longWay, doing, (client) => client.generate({ model, prompt: "", keep_alive: keepAlive, stream: false }), signal);
     },
     async unload(model, signal) {
       await withClient(way, `unload ${model}`, (client) => client.generate({ model, prompt: "", keep_alive: 0, stream: false }), signal);

@@ -23,9 +23,9 @@ export function decodeListing(entries: readonly Unknowns[]): { readonly models: 
   return { models: decoded.filter((item) => typeof item === "object"), warnings: decoded.filter((item) => typeof item === "string") };
 }
 
-/** Decodes `/api/ps` into loaded models by name key. */
-export function decodeRunning(entries: readonly Unknowns[]): ReadonlyMap<string, LoadedModel> {
-  return new Map(entries.flatMap(decodeLoaded).map((loaded) => [nameKey(loaded.ref), loaded]));
+/** Decodes `/api/ps` into loaded models by name key; one name may be listed with an older content, too. */
+export function decodeRunning(entries: readonly Unknowns[]): ReadonlyMap<string, readonly LoadedModel[]> {
+  return Map.groupBy(entries.flatMap(decodeLoaded), (loaded) => nameKey(loaded.ref));
 }
 
 function decodeListed(entry: Unknowns): ListedModel | string {
@@ -48,7 +48,12 @@ function decodeListed(entry: Unknowns): ListedModel | string {
 function decodeLoaded(entry: Unknowns): readonly LoadedModel[] {
   const ref = refOfListed(textOf(entry["name"]) ?? textOf(entry["model"]) ?? "");
   if (ref === undefined) return [];
-  const more = { digest: bareDigest(entry["digest"]), expiresAt: instantOf(entry["expires_at"]), contextLength: countOf(entry["context_length"]) };
+  const more = {
+    digest: bareDigest(entry["digest"]),
+    size: countOf(entry["size"]),
+    expiresAt: instantOf(entry["expires_at"]),
+    contextLength: countOf(entry["context_length"]),
+  };
   return [{ ref, sizeVram: countOf(entry["size_vram"]) ?? 0, ...defined(more) }];
 }
 

@@ -7,6 +7,8 @@ export interface RetryOptions {
   /** Wait before the second try; later waits grow, with jitter. */
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
+  /** What is worth another try; default: every passing reason. */
+  readonly again?: (error: HoldfastError) => boolean;
 }
 
 export const defaultRetry: RetryOptions = { attempts: 4, initialDelayMs: 2_000, maxDelayMs: 60_000 };
@@ -25,11 +27,15 @@ export async function retrying<T>(
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof HoldfastError) || error.failure.retry !== "transient" || tries >= options.attempts) throw error;
+      if (!(error instanceof HoldfastError) || !(options.again ?? isPassing)(error) || tries >= options.attempts) throw error;
       onRetry(error, backoff.duration);
     }
     // The library's own retry policy sleeps through an abort; its delays are what we need of it.
     await sleep(backoff.duration, undefined, { signal });
     backoff = backoff.next(undefined);
   }
+}
+
+function isPassing(error: HoldfastError): boolean {
+  return error.failure.retry === "transient";
 }

@@ -11,7 +11,7 @@ import { scanStore } from "./store-scan.ts";
 export interface ServerListing {
   /** By name key, as is `loaded`. */
   readonly models: ReadonlyMap<string, ListedModel>;
-  readonly loaded: ReadonlyMap<string, LoadedModel>;
+  readonly loaded: ReadonlyMap<string, readonly LoadedModel[]>;
   readonly version?: string;
   /** Lines that could not be understood; with any of them absence proves nothing. */
   readonly oddities: readonly string[];

@@ -9,7 +9,8 @@ import { createOllamaApi, type OllamaApi } from "./api.ts";
 import { isShown } from "./helper-names.ts";
 import { mergeFacts, noFacts } from "./model-facts.ts";
 import { nameKey } from "./names.ts";
-import { findBlobs, recallManifests, remoteHolding } from "./remote-holdings.ts";
+import { notableRunner } from "./running.ts";
+import { findBlobs, manifestKind, recallManifests, remoteHolding } from "./remote-holdings.ts";
 import { joinStore, type JoinedStore } from "./server-join.ts";
 import { readServerListing, type ServerListing } from "./server-listing.ts";
 import { learnShowFacts, type FactMemory } from "./show-facts.ts";
@@ -39,8 +40,11 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
   const api = createOllamaApi(options);
   const disk = directory === undefined ? undefined : createOllamaStoreReader({ store, directory, hasher, headers });
 
+  const listingFor = (refs: readonly string[] | undefined, signal: AbortSignal) => async (): Promise<ServerListing> =>
+    shownOf(await readServerListing(api, directory, signal), refs);
+
   const look = (request: ObserveRequest, signal: AbortSignal): ReturnType<typeof joinStore> =>
-    joinStore({ disk, request, list: async () => shownOf(await readServerListing(api, directory, signal), request.refs) }, signal);
+    joinStore({ disk, request, list: listingFor(request.refs, signal) }, signal);
 
   const read = async (request: ObserveRequest, signal: AbortSignal): Promise<Observation> => {
     const { listing, joined } = await look(request, signal);
@@ -48,6 +52,7 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
       holdingsOf({ api, store, facts }, { listing, joined }, request, signal),
       learnShowFacts(api, { models: listing.models.values(), version: listing.version }, facts, signal),
     ]);
+    await rememberRunning(facts, { holdings, listing });
     const complete = listing.oddities.length === 0 && !joined.contradiction;
     const warnings = [...listing.warnings, ...listing.oddities, ...joined.warnings, ...shown.warnings].toSorted(compareText);
     return {
@@ -56,6 +61,7 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
       complete,
       holdings: holdings.map((holding) => withServerFacts(holding, listing, shown.byDigest)).toSorted((a, b) => compareText(a.ref, b.ref)),
       unreadable: joined.unreadable,
+      runtimeSeen: true,
       warnings,
       ...(joined.freeBytes === undefined ? {} : { freeBytes: joined.freeBytes }),
       ...(listing.version === undefined ? {} : { version: listing.version }),
@@ -75,26 +81,28 @@ export function createOllamaServerReader(options: OllamaServerOptions): ModelRea
 
   const inspect = async (ref: string, level: VerificationLevel, signal: AbortSignal): Promise<Holding | UnreadableHolding | undefined> => {
     signal.throwIfAborted();
-    const agreed = await inspectAgreed(
-      { api, facts, disk, list: async () => shownOf(await readServerListing(api, directory, signal), [ref]) },
-      ref,
-      level,
-      signal,
-    );
+    const agreed = await inspectAgreed({ api, facts, disk, list: listingFor([ref], signal) }, ref, level, signal);
     if (agreed !== undefined) return agreed;
     const { listing, joined } = await look({ level, refs: [ref] }, signal);
-    const key = nameKey(ref);
-    const onDisk = joined.holdings.get(key);
-    const listed = listing.models.get(key);
-    const one = { ...listing, models: new Map(listed ? [[key, listed]] : []) };
-    const narrowed = { listing: one, joined: { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) } };
+    const narrowed = narrowedTo(nameKey(ref), { listing, joined });
     const [found] = await holdingsOf({ api, store, facts }, narrowed, { level: "full" }, signal);
     if (found === undefined) return absent(ref, listing, joined);
-    const shown = await learnShowFacts(api, { models: one.models.values(), version: listing.version }, facts, signal);
+    const shown = await learnShowFacts(api, { models: narrowed.listing.models.values(), version: listing.version }, facts, signal);
     return withServerFacts(found, listing, shown.byDigest);
   };
 
   return { store, observe, inspect };
+}
+
+type Look = Awaited<ReturnType<typeof joinStore>>;
+
+/** What was seen of one name. */
+function narrowedTo(key: string, { listing, joined }: Look): Look {
+  const [onDisk, listed] = [joined.holdings.get(key), listing.models.get(key)];
+  return {
+    listing: { ...listing, models: new Map(listed ? [[key, listed]] : []) },
+    joined: { ...joined, holdings: new Map(onDisk ? [[key, onDisk]] : []) },
+  };
 }
 
 /** The listing without the helper names of pinned pulls, unless one was asked for. */
@@ -124,6 +132,24 @@ async function inspectAgreed(
   return withServerFacts(found, listing, shown.byDigest);
 }
 
+/** The manifest of what runs tells how to reach its runner when the name has other content one day. */
+async function rememberRunning(
+  facts: FactMemory,
+  { holdings, listing }: { readonly holdings: readonly Holding[]; readonly listing: ServerListing },
+): Promise<void> {
+  const running = holdings.flatMap(({ ref, contentId, manifest }) => {
+    const isRunning = listing.loaded.get(nameKey(ref))?.some((loaded) => loaded.digest === contentId) === true;
+    return isRunning && contentId !== undefined && manifest !== undefined ? [[contentId, manifest] as const] : [];
+  });
+  if (running.length === 0) return;
+  const known = await facts.remembered(
+    manifestKind,
+    running.map(([digest]) => digest),
+  );
+  const fresh = running.filter(([digest]) => !known.has(digest));
+  if (fresh.length > 0) await facts.remember(manifestKind, new Map(fresh));
+}
+
 function absent(ref: string, listing: ServerListing, joined: JoinedStore): UnreadableHolding | undefined {
   const unreadable = joined.unreadable.find((item) => nameKey(item.ref) === nameKey(ref));
   if (unreadable === undefined && (joined.contradiction || listing.oddities.length > 0)) {
@@ -140,12 +166,7 @@ interface RemoteSide {
 }
 
 /** Holdings from disk where it is the server's, the rest as far as the server lets us see. */
-async function holdingsOf(
-  side: RemoteSide,
-  { listing, joined }: Awaited<ReturnType<typeof joinStore>>,
-  request: ObserveRequest,
-  signal: AbortSignal,
-): Promise<readonly Holding[]> {
+async function holdingsOf(side: RemoteSide, { listing, joined }: Look, request: ObserveRequest, signal: AbortSignal): Promise<readonly Holding[]> {
   const remote = [...listing.models].flatMap(([key, model]) => (joined.holdings.has(key) ? [] : [model]));
   const known = await recallManifests(
     remote.map((model) => model.digest),
@@ -164,7 +185,7 @@ async function holdingsOf(
 function withServerFacts(holding: Holding, listing: ServerListing, shown: ReadonlyMap<string, Holding["facts"]>): Holding {
   const key = nameKey(holding.ref);
   const listed = listing.models.get(key);
-  const loaded = listing.loaded.get(key);
+  const loaded = notableRunner(holding.contentId, listing.loaded.get(key));
   const facts = mergeFacts(holding.facts, listed?.facts ?? noFacts, shown.get(holding.contentId ?? "") ?? noFacts);
   return { ...holding, facts, ...(loaded === undefined ? {} : { loaded }) };
 }

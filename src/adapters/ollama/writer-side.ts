@@ -5,6 +5,7 @@ import type { Disk } from "../../ports/disk.ts";
 import type { FileHasher } from "../../ports/file-hasher.ts";
 import type { ModelReader } from "../../ports/model-store.ts";
 import type { OllamaApi } from "./api.ts";
+import type { OneAtATime } from "./one-at-a-time.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import type { RetryOptions } from "./retrying.ts";
 import type { FactMemory } from "./show-facts.ts";
@@ -48,6 +49,8 @@ export interface WriterSide extends OllamaWriterOptions {
   readonly retry: RetryOptions;
   readonly unloadTimeoutMs: number;
   readonly insecure: (name: OllamaName) => boolean;
+  /** Two callers who want the same model share its download: the second one waits and finds it there. */
+  readonly oneAtATime: OneAtATime;
 }
 
 /** True when the holding was read from the writer's own directory, so that the files there are this server's. */

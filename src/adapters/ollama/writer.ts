@@ -4,6 +4,7 @@ import { canonicalOllamaName, parseOllamaName, type OllamaName } from "../../dom
 import type { Holding } from "../../domain/observed.ts";
 import type { ModelWriter, WriteContext } from "../../ports/model-store.ts";
 import { createOllamaApi } from "./api.ts";
+import { createOneAtATime } from "./one-at-a-time.ts";
 import { readListedName } from "./names.ts";
 import { pullModel } from "./pull-model.ts";
 import { createRegistryClient } from "./registry-client.ts";
@@ -28,6 +29,7 @@ export function createOllamaWriter(options: OllamaWriterOptions): ModelWriter {
     api: createOllamaApi(options),
     registry: createRegistryClient({ insecure: insecureHost, ...(dispatcher === undefined ? {} : { dispatcher }) }),
     insecure: (name) => insecureHost(name.host),
+    oneAtATime: createOneAtATime(),
   };
   return {
     store: options.store,
@@ -63,11 +65,12 @@ interface Operation {
 
 async function carryOut<T>(side: WriterSide, { what, wanted }: Operation, { signal }: WriteContext, work: () => Promise<T>): Promise<T> {
   try {
-    signal.throwIfAborted();
-    const spared = await removeStaleHelpers(side, wanted, signal);
-    const result = await work();
-    await removeHelpers(side, spared);
-    return result;
+    return await side.oneAtATime(async () => {
+      const spared = await removeStaleHelpers(side, wanted, signal);
+      const result = await work();
+      await removeHelpers(side, spared);
+      return result;
+    }, signal);
   } catch (error) {
     if (!signal.aborted || (error instanceof HoldfastError && error.failure.code === "cancelled")) throw error;
     throw failed("cancelled", `${what} was cancelled`, { retry: "transient", cause: error });

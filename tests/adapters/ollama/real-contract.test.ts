@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { describe, it } from "vitest";
 import { createDisk } from "../../../src/adapters/filesystem/disk.ts";
 import { createOllamaServerReader } from "../../../src/adapters/ollama/server-reader.ts";
+import { createOllamaRuntime } from "../../../src/adapters/ollama/runtime.ts";
 import { createOllamaWriter } from "../../../src/adapters/ollama/writer.ts";
+import { describeModelRuntime, type ModelRuntimeFixture } from "../../contracts/model-runtime.ts";
 import { describeModelStore } from "../../contracts/model-store.ts";
 import type { ModelStoreFixture } from "../../contracts/model-store-fixture.ts";
+import { tinyGguf } from "../../fakes/tiny-gguf.ts";
 import { startFakeRegistry } from "../../fakes/ollama-registry.ts";
-import { blobFile, installSample } from "../../fakes/ollama-samples.ts";
+import { blobFile, installSample, makeSample } from "../../fakes/ollama-samples.ts";
 import { memoryFacts, memoryHasher } from "./doubles.ts";
 import type { FactMemory } from "../../../src/adapters/ollama/show-facts.ts";
 import { describePinnedPulls, type PinScene } from "./pinned-scenarios.ts";
@@ -27,6 +30,7 @@ if (url === undefined || directory === undefined) {
   const secondName = (ref: string): string => ref.replace(/:[^:/]*$/, ":second");
   describeModelStore("a real Ollama with its files", () => openRealFixture(url, directory, true), { writable: true, bytes: true, secondName });
   describePinnedPulls("a real Ollama", async () => openRealScene(url, directory, true));
+  describeModelRuntime("a real Ollama", () => openRealRuntime(url, directory));
   describeModelStore("a real Ollama over HTTP alone", () => openRealFixture(url, directory, false), { writable: true, bytes: false, secondName });
 }
 
@@ -60,6 +64,35 @@ async function openRealScene(
       for (const name of await readdir(join(models, "blobs"))) await rm(join(models, "blobs", name), { force: true });
       await hasher.close();
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openRealRuntime(server: string, models: string): Promise<ModelRuntimeFixture> {
+  const scene = await openRealScene(server, models, true);
+  const { host } = scene.registry;
+  const [first, second] = [1, 2].map((seed) => makeSample({ name: `lab/real${seed}:1b`, seed, gguf: tinyGguf(seed) }));
+  if (first === undefined || second === undefined) throw new Error("two samples were made");
+  for (const sample of [first, second]) await scene.install(sample);
+  const copy = async (source: string, destination: string): Promise<void> => {
+    await (await fetch(`${server}/api/copy`, { method: "POST", body: JSON.stringify({ source, destination }) })).text();
+  };
+  const refs = { first: `${host}/lab/real1:1b`, second: `${host}/lab/real2:1b` };
+  const runtime = createOllamaRuntime({ store, url: server, directory: models, facts: scene.facts, reader: scene.reader });
+  return {
+    reader: scene.reader,
+    runtime,
+    refs,
+    async replace(ref, by) {
+      await copy(by, ref);
+      await rm(join(models, "blobs", `sha256-${first.weights}`));
+    },
+    alias: copy,
+    isTidy: async () => (await readdir(join(models, "manifests"))).join() === host,
+    async close() {
+      for (const ref of [refs.first, refs.second])
+        await runtime.unload({ ref }, { id: "end", progress: () => undefined, signal: new AbortController().signal });
+      await scene.close();
     },
   };
 }
