@@ -8,6 +8,7 @@ import { sameRef } from "../domain/placement.ts";
 import { holdingSize } from "../domain/sizes.ts";
 import type { ModelReader, ModelWriter, WriteContext } from "../ports/model-store.ts";
 import { formatBytes } from "../report/quantities.ts";
+import { applyRuntime } from "./apply-runtime.ts";
 import { applySwitch } from "./apply-switch.ts";
 import { recordedLook } from "./check-preconditions.ts";
 import type { ExecuteContext } from "./execute-context.ts";
@@ -47,6 +48,11 @@ export async function applyAction(action: Action, context: ExecuteContext): Prom
         { kind: "disown", name: action.name, store: action.store, ref: action.ref },
         { kind: "undeprecate", store: action.store, ref: action.ref },
       );
+    case "load":
+    case "unload": {
+      const { detail, change } = await applyRuntime(action, work, context);
+      return remembered(detail, change);
+    }
     case "activate":
     case "deactivate":
       return remembered(await applySwitch(action, work, context));
@@ -106,6 +112,7 @@ function gained(action: Action, holding: Holding, origin: InventoryItem["origin"
     ...(holding.contentId === undefined ? {} : { contentId: holding.contentId }),
     ...(revision === undefined ? {} : { revision }),
     ...(purgeAfter === undefined ? {} : { purgeAfter }),
+    ...(known?.keepLoaded === undefined ? {} : { keepLoaded: known.keepLoaded }),
     ...(artifacts === undefined ? {} : { contentDigest: contentDigest(artifacts) }),
   };
   const proof: readonly MemoryChange[] =

@@ -7,6 +7,7 @@ import type { DecodeOptions } from "../manifest/decode-context.ts";
 import type { ArtifactHub } from "../ports/artifact-hub.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { InstanceLock } from "../ports/instance-lock.ts";
+import type { ModelRuntime } from "../ports/model-runtime.ts";
 import type { ModelReader, ModelWriter } from "../ports/model-store.ts";
 import type { OutputFiles } from "../ports/output-files.ts";
 import type { ProjectSource } from "../ports/project-source.ts";
@@ -19,6 +20,8 @@ import type { ServingMachine } from "./activation-host.ts";
 export interface Connections {
   readonly readers: readonly ModelReader[];
   readonly writers: readonly ModelWriter[];
+  /** The memory of servers that load models on demand. */
+  readonly runtimes: readonly ModelRuntime[];
   readonly hubs: readonly ArtifactHub[];
   readonly serving: readonly ServingReader[];
   readonly engines: readonly ServingEngine[];

@@ -5,6 +5,7 @@ import { canonicalJson } from "../domain/json.ts";
 import { execute } from "./execute.ts";
 import { exitCodeOfRun, exitCodes, worstExitCode } from "./exit-code.ts";
 import type { Host } from "./host.ts";
+import { recallStates, rememberStates, statesAfterLook, statesAfterPass, statesAfterRun, type ModelStates } from "./model-states.ts";
 import { preview, type Preview, type PreviewOptions } from "./preview.ts";
 import { publish, reportOf, type Publication } from "./publish.ts";
 import type { Project } from "./read-project.ts";
@@ -16,6 +17,8 @@ export interface PassResult {
   readonly outcomes: readonly Outcome[];
   /** The view that was published: the same as `before` when nothing had to be done. */
   readonly after: Preview;
+  /** Where every declared model is now; what failed in this pass is an error. */
+  readonly states: ModelStates;
   readonly publication: Publication;
   readonly exitCode: number;
   /** Why registry or report could not be written. */
@@ -75,6 +78,9 @@ export async function finish(
     changed && !signal.aborted
       ? await preview(host, before.project, { ...options, level: options.level === "full" ? "stat" : options.level }, signal)
       : before;
+  const recalled = statesAfterLook(await recallStates(host.state, before), before);
+  const states = statesAfterPass(statesAfterRun(recalled, before, outcomes), after);
+  await rememberStates(host.state, states);
   const { publication, failure } = await tryPublish(host, after);
   const exitCode = worstExitCode([exitCodeOfRun(before.plan, outcomes), ...(failure === undefined ? [] : [exitCodes.partial])]);
   await host.state.recordRun({
@@ -88,7 +94,7 @@ export async function finish(
     plan: canonicalJson(before.plan),
     outcomes: canonicalJson(outcomes),
   });
-  return { before, outcomes, after, publication, exitCode, ...(failure === undefined ? {} : { failure }) };
+  return { before, outcomes, after, states, publication, exitCode, ...(failure === undefined ? {} : { failure }) };
 }
 
 /** What was done is done: when the registry or the report cannot be written, the pass still says what it achieved. */

@@ -1,8 +1,13 @@
 import type { Assessment } from "../domain/assess.ts";
 import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
+import type { KeepLoaded } from "../domain/model.ts";
+import { describeState, type ModelState, type ModelStatusRecord } from "../domain/model-state.ts";
+import { formatBytes, formatSpan } from "../report/quantities.ts";
 import type { Instant } from "../domain/resource.ts";
 import type { ActiveState } from "../domain/active-state.ts";
 import { standElsewhere, standOf, type CurrentActivation } from "./current-activation.ts";
+import type { Host } from "./host.ts";
+import { recallStates, statesAfterLook } from "./model-states.ts";
 import type { Preview } from "./preview.ts";
 
 /** One declared model as it stands: two separate words for drift (does it match?) and health (can it be used?). */
@@ -15,6 +20,23 @@ export interface ModelStatus {
   readonly drift: string;
   readonly health: "Ready" | "Missing" | "Degraded" | "Progressing" | "Unknown" | "Deprecated" | "Remote";
   readonly loaded: boolean;
+  /** Where it is between registry and memory; `unknown` when it could not be looked at, `remote` when it has no bytes here. */
+  readonly state: ModelState["state"] | "unknown" | "remote";
+  /** What the state means, in one line, for example `loaded, 5.2 GB VRAM, for 4m`. */
+  readonly stateText: string;
+  /** Bytes, of a model in memory. */
+  readonly sizeVram?: number;
+  readonly expiresAt?: Instant;
+  /** Tokens it was loaded with. */
+  readonly contextLength?: number;
+  /** The server still runs an earlier content. */
+  readonly stale?: boolean;
+  readonly keepLoaded?: KeepLoaded;
+  /** What it can do, as observed; the manifest's overrides on top. */
+  readonly capabilities: readonly string[];
+  readonly lastUsed?: Instant;
+  /** What went wrong with it in the last pass. */
+  readonly lastFailure?: string;
   readonly sizeBytes?: number;
   /** Since when it is ours. */
   readonly since?: Instant;
@@ -25,7 +47,9 @@ export interface ModelStatus {
 }
 
 /** The status of every declared model, from one preview; it never says more than was observed. */
-export function statusOf(view: Preview): readonly ModelStatus[] {
+export async function statusOf(host: Pick<Host, "state">, view: Preview): Promise<readonly ModelStatus[]> {
+  const before = await recallStates(host.state, view);
+  const now = statesAfterLook(before, view);
   return view.assessments.map((assessment) => {
     const { metadata, roles, protect, lifecycle } = assessment.model;
     const { name } = metadata;
@@ -39,6 +63,8 @@ export function statusOf(view: Preview): readonly ModelStatus[] {
       ...identities(assessment, lockEntryOf(view.project.lock, name)),
       drift: assessment.state === "unknown" ? "unknown" : (worst?.class ?? "none"),
       health: lifecycle.state === "deprecated" ? "Deprecated" : healthOf(assessment),
+      capabilities: capabilitiesOf(assessment),
+      ...stateOf(assessment, { before: before.get(name), now: now.get(name) }, view.observed.at),
       loaded: assessment.state === "held" && assessment.holding.loaded !== undefined,
       ...(assessment.state === "held" ? { sizeBytes: assessment.holding.artifacts.reduce((total, artifact) => total + artifact.size, 0) } : {}),
       ...(item === undefined ? {} : { since: item.since }),
@@ -75,6 +101,34 @@ export function servingStatusOf({ input, drifts }: Preview): readonly BackendSta
     const last = condition === undefined || condition.status === "True" || condition.reason === "Stopped" ? "" : condition.message;
     return [{ ...base, state: stand.state, ...(stand.active === undefined ? {} : { active: stand.active }), message: drift?.message ?? last }];
   });
+}
+
+function capabilitiesOf({ model, ...assessment }: Assessment): readonly string[] {
+  const observed = assessment.state === "held" ? Object.entries(assessment.holding.facts.capabilities) : [];
+  const all = { ...Object.fromEntries(observed.map(([name, { value }]) => [name, value])), ...model.capabilities };
+  return Object.keys(all)
+    .filter((name) => all[name] === true)
+    .toSorted();
+}
+
+/** Nothing of what was known before a look that failed is said to be so now. */
+function stateOf(
+  assessment: Assessment,
+  { before, now }: { readonly before: ModelStatusRecord | undefined; readonly now: ModelStatusRecord | undefined },
+  at: Instant,
+): Pick<ModelStatus, "state" | "stateText" | "sizeVram" | "expiresAt" | "contextLength" | "stale" | "keepLoaded" | "lastUsed" | "lastFailure"> {
+  const { keepLoaded } = assessment.model;
+  const more = {
+    ...(keepLoaded === undefined ? {} : { keepLoaded }),
+    ...(now?.lastUsed === undefined ? {} : { lastUsed: now.lastUsed }),
+    ...(before?.now.state === "error" ? { lastFailure: `${before.now.during}: ${before.now.reason}` } : {}),
+  };
+  if (now === undefined) return { state: "remote", stateText: "remote", ...more };
+  if (assessment.state === "unknown") return { state: "unknown", stateText: "unknown", ...more };
+  const stateText = describeState(now.now, at, { bytes: formatBytes, duration: formatSpan });
+  if (now.now.state !== "loaded") return { state: now.now.state, stateText, ...more };
+  const { size: _size, ...loaded } = now.now;
+  return { ...loaded, stateText, ...more };
 }
 
 function identities(assessment: Assessment, lock: LockEntry | undefined): { readonly desired?: string; readonly applied?: string } {

@@ -27,6 +27,8 @@ export interface StatusTextOptions {
   readonly notes?: readonly string[];
   /** Single-port backends, in a table of their own. */
   readonly backends?: readonly BackendRow[];
+  /** What Ollama has in memory, in a table of its own. */
+  readonly memory?: readonly MemoryRow[];
 }
 
 const columns: readonly Column[] = [
@@ -74,9 +76,40 @@ function backendsText(rows: readonly BackendRow[], { now, ...table }: Omit<Statu
   return `\n${renderTable(backendColumns, cells, table)}\n`;
 }
 
+/** One model in the memory of its server, or on its way there. */
+export interface MemoryRow {
+  readonly name: string;
+  /** How long its manifest asks to keep it; empty = it does not ask. */
+  readonly wanted: string;
+  readonly state: string;
+  /** Tokens. */
+  readonly contextLength: number | undefined;
+  readonly lastUsed: Instant | undefined;
+}
+
+const memoryColumns: readonly Column[] = [
+  { title: "memory", minimum: 12 },
+  { title: "keep" },
+  { title: "state", minimum: 20 },
+  { title: "context", align: "right" },
+  { title: "last used", align: "right" },
+];
+
+function memoryText(rows: readonly MemoryRow[], { now, ...table }: Omit<StatusTextOptions, "notes" | "backends" | "memory">): string {
+  if (rows.length === 0) return "";
+  const cells = rows.map(({ name, wanted, state, contextLength, lastUsed }) => [
+    name,
+    wanted,
+    state,
+    contextLength?.toString() ?? "",
+    lastUsed === undefined ? "" : `${formatAge(lastUsed, now)} ago`,
+  ]);
+  return `\n${renderTable(memoryColumns, cells, table)}\n`;
+}
+
 /** One row per model, and below it what is not known. */
 export function renderStatusText(rows: readonly StatusRow[], options: StatusTextOptions): string {
-  const { now, notes = [], backends = [], ...table } = options;
+  const { now, notes = [], backends = [], memory = [], ...table } = options;
   const cells = rows.map((row) => [
     row.name,
     row.roles.join(","),
@@ -88,5 +121,10 @@ export function renderStatusText(rows: readonly StatusRow[], options: StatusText
     row.sizeBytes === undefined ? "?" : formatBytes(row.sizeBytes),
     row.since === undefined ? "" : formatAge(row.since, now),
   ]);
-  return [renderTable(columns, cells, table), backendsText(backends, { now, ...table }), ...notes.map((note) => `${plainText(note)}\n`)].join("");
+  return [
+    renderTable(columns, cells, table),
+    memoryText(memory, { now, ...table }),
+    backendsText(backends, { now, ...table }),
+    ...notes.map((note) => `${plainText(note)}\n`),
+  ].join("");
 }

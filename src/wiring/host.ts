@@ -147,6 +147,7 @@ async function connect(
   return {
     readers: [...ollama.readers, ...hub.readers],
     writers: [...ollama.writers, ...hub.writers],
+    runtimes: ollama.runtimes,
     hubs: [...ollama.hubs, ...hub.hubs],
     ...(await connectServing(desired.backends, settings, process.env)),
     machine: await servingMachine(desired.backends, settings, disk, process.env),

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Purpose } from "../app/host.ts";
+import type { Connections, Purpose } from "../app/host.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { StoreId } from "../domain/observed.ts";
-import type { ArtifactHub } from "../ports/artifact-hub.ts";
+import type { ModelRuntime } from "../ports/model-runtime.ts";
 import type { ModelReader, ModelWriter } from "../ports/model-store.ts";
 import type { StateStore } from "../ports/state-store.ts";
 import type { Settings } from "../settings.ts";
@@ -17,14 +17,15 @@ export async function connectOllama(
   backends: readonly Backend[],
   purpose: Purpose,
   parts: SharedParts,
-): Promise<{ readonly readers: readonly ModelReader[]; readonly writers: readonly ModelWriter[]; readonly hubs: readonly ArtifactHub[] }> {
-  if (backends.length === 0) return { readers: [], writers: [], hubs: [] };
+): Promise<Pick<Connections, "readers" | "writers" | "runtimes" | "hubs">> {
+  if (backends.length === 0) return { readers: [], writers: [], runtimes: [], hubs: [] };
   const { createOllamaRegistryHub } = await import("../adapters/ollama/registry-hub.ts");
   const connected = await Promise.all(backends.map((backend) => connectBackend(backend, purpose, parts)));
   const insecure = backends.some((backend) => backend.insecureRegistry);
   return {
     readers: connected.map(({ reader }) => reader),
     writers: connected.flatMap(({ writer }) => (writer === undefined ? [] : [writer])),
+    runtimes: connected.flatMap(({ runtime }) => (runtime === undefined ? [] : [runtime])),
     hubs: [createOllamaRegistryHub({ insecure: (host) => insecure && !publicRegistries.has(host) })],
   };
 }
@@ -33,7 +34,7 @@ async function connectBackend(
   backend: Backend,
   purpose: Purpose,
   parts: SharedParts,
-): Promise<{ readonly reader: ModelReader; readonly writer?: ModelWriter }> {
+): Promise<{ readonly reader: ModelReader; readonly writer?: ModelWriter; readonly runtime?: ModelRuntime }> {
   const store: StoreId = `ollama:${backend.metadata.name}`;
   const { hasher, headers, disk, settings } = parts;
   const { url } = backend;
@@ -42,15 +43,17 @@ async function connectBackend(
     const { createOllamaStoreReader } = await import("../adapters/ollama/store-reader.ts");
     return { reader: createOllamaStoreReader({ store, directory, hasher, headers }) };
   }
-  const [{ createOllamaServerReader }, { createOllamaWriter }] = await Promise.all([
+  const [{ createOllamaServerReader }, { createOllamaWriter }, { createOllamaRuntime }] = await Promise.all([
     import("../adapters/ollama/server-reader.ts"),
     import("../adapters/ollama/writer.ts"),
+    import("../adapters/ollama/runtime.ts"),
   ]);
   const facts = factsOf(parts);
   const place = { store, url: url ?? settings.ollama.url, facts, hasher, ...(directory === undefined ? {} : { directory }) };
   const reader = createOllamaServerReader({ ...place, timeoutMs: settings.timeouts.observe });
   return {
     reader,
+    runtime: createOllamaRuntime({ ...place, reader }),
     writer: createOllamaWriter({ ...place, reader, disk, stallTimeoutMs: settings.timeouts.stall, insecureRegistry: backend.insecureRegistry }),
   };
 }

@@ -69,6 +69,7 @@ export function showResult(session: Session, result: PassResult, { outputs, host
         ...(result.failure === undefined ? {} : { failure: result.failure }),
         plan: before.plan,
         outcomes,
+        models: [...result.states.values()].map(({ name, now, ...more }) => ({ name, ...now, ...more })),
         report: publication.report,
         files: publication.files,
       }),

@@ -3,7 +3,7 @@ import { preview } from "../../app/preview.ts";
 import { statusOf } from "../../app/status.ts";
 import { lockEntryOf } from "../../domain/lock.ts";
 import { decodePlan } from "../../manifest/plan-file.ts";
-import { formatBytes } from "../../report/quantities.ts";
+import { formatBytes, formatSpan } from "../../report/quantities.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
@@ -50,7 +50,7 @@ async function showModel(session: Session, options: CommonOptions, name: string)
   const project = await session.project(host);
   requireModels(project.desired, [name]);
   const view = await preview(host, project, await previewOptions(session, host, {}), session.signal);
-  const status = statusOf(view).find((candidate) => candidate.name === name);
+  const status = (await statusOf(host, view)).find((candidate) => candidate.name === name);
   const assessment = view.assessments.find((candidate) => candidate.model.metadata.name === name);
   const holding = assessment?.state === "held" ? assessment.holding : undefined;
   const model = assessment?.model;
@@ -65,6 +65,10 @@ async function showModel(session: Session, options: CommonOptions, name: string)
         ["source", model === undefined ? undefined : sourceText(model.source)],
         ["roles", status?.roles.join(", ")],
         ["health", status?.health],
+        ["state", status?.stateText],
+        ["last failure", status?.lastFailure],
+        ["keep loaded", status?.keepLoaded === undefined ? undefined : status.keepLoaded === "forever" ? "for ever" : formatSpan(status.keepLoaded)],
+        ["last used", status?.lastUsed],
         ["drift", status?.drift],
         ["locked to", lock === undefined ? "not locked" : (status?.desired ?? lock.contentDigest)],
         ["holds", status?.applied],

@@ -1,8 +1,8 @@
 import { exitCodes } from "../../app/exit-code.ts";
 import { preview } from "../../app/preview.ts";
 import { servingStatusOf, statusOf, type BackendStatus, type ModelStatus } from "../../app/status.ts";
-import { formatAge, formatRevision, shortDigest } from "../../report/quantities.ts";
-import { renderStatusText, type BackendRow } from "../../report/status-text.ts";
+import { formatAge, formatRevision, formatSpan, shortDigest } from "../../report/quantities.ts";
+import { renderStatusText, type BackendRow, type MemoryRow } from "../../report/status-text.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
 import { previewOptions } from "./plan-options.ts";
@@ -13,7 +13,7 @@ export async function status(session: Session, options: CommonOptions): Promise<
   const host = await session.host();
   const project = await session.project(host);
   const view = await preview(host, project, await previewOptions(session, host, {}), session.signal);
-  const rows = statusOf(view);
+  const rows = await statusOf(host, view);
   const backends = servingStatusOf(view);
   const [lastRun] = await host.state.runs(1);
   const now = host.clock.now();
@@ -27,6 +27,7 @@ export async function status(session: Session, options: CommonOptions): Promise<
         colour: session.paint,
         notes: [...unknown, basis],
         backends: backends.map(backendRowOf),
+        memory: rows.flatMap(memoryRowOf),
       }),
     json: () =>
       jsonAnswer("Status", {
@@ -45,6 +46,21 @@ export async function status(session: Session, options: CommonOptions): Promise<
 function backendRowOf({ backend, declared, state, active, message }: BackendStatus): BackendRow {
   const since = active === undefined ? {} : { since: new Date(active.started_at * 1000).toISOString() };
   return { name: backend, declared, serves: active?.logical_name ?? "", state, message, ...since };
+}
+
+/** Models that are in memory, ought to be, or failed on the way there. */
+function memoryRowOf({ name, stateText, state, keepLoaded, contextLength, lastUsed, lastFailure }: ModelStatus): readonly MemoryRow[] {
+  if (state !== "loaded" && keepLoaded === undefined && lastFailure === undefined) return [];
+  const wanted = keepLoaded === undefined ? "" : keepLoaded === "forever" ? "for ever" : formatSpan(keepLoaded);
+  return [
+    {
+      name,
+      wanted,
+      state: lastFailure === undefined ? stateText : `${stateText}; the last pass failed while ${lastFailure}`,
+      contextLength,
+      lastUsed,
+    },
+  ];
 }
 
 function rowOf(model: ModelStatus): Parameters<typeof renderStatusText>[0][number] {
