@@ -101,6 +101,18 @@ export function targetScope(paths: Pick<ActivationPaths, "root">, backend: strin
   return `${scopeOf(paths, backend)}.${target.digest.slice(0, 16)}`;
 }
 
+/** Where a backend listens, as switches need it; throws HoldfastError where that is not on this machine. */
+export function placeOf(backend: Backend, stateFile: string | undefined): Place {
+  const endpoint = endpointOf(backend);
+  if ("problem" in endpoint) throw failed("invalid-input", `nothing can be started for ${backend.metadata.name}: ${endpoint.problem}`);
+  return {
+    backend: backend.metadata.name,
+    port: endpoint.port,
+    stopTimeout: backend.activation.stopTimeout,
+    ...(stateFile === undefined ? {} : { stateFile }),
+  };
+}
+
 /** True when a backend's engine listens on this machine with nothing before it, so that Holdfast can start and stop it. */
 export function isHere(processes: Pick<EngineProcesses, "isLocal">, backend: Pick<Backend, "url">): boolean {
   const endpoint = endpointOf(backend);

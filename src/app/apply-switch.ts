@@ -10,7 +10,7 @@ import { formatDuration } from "../report/quantities.ts";
 import { activate, deactivate, restorePrevious, type ActivationResult, type SwitchOptions } from "./activate.ts";
 import type { ActivationHost } from "./activation-host.ts";
 import { visionProbeFor } from "./activation-vision.ts";
-import { placeOf } from "./converge-serving.ts";
+import { placeOf } from "./activation-host.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 import type { Connections } from "./host.ts";
 import { leftPlace } from "./observe-activations.ts";

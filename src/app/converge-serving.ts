@@ -14,18 +14,6 @@ export interface Convergence {
   readonly result?: ActivationResult;
 }
 
-/** Where a backend listens, as switches need it; throws HoldfastError where that is not on this machine. */
-export function placeOf(backend: Backend, stateFile: string | undefined): Place {
-  const endpoint = endpointOf(backend);
-  if ("problem" in endpoint) throw failed("invalid-input", `nothing can be started for ${backend.metadata.name}: ${endpoint.problem}`);
-  return {
-    backend: backend.metadata.name,
-    port: endpoint.port,
-    stopTimeout: backend.activation.stopTimeout,
-    ...(stateFile === undefined ? {} : { stateFile }),
-  };
-}
-
 /**
  * Looks at one backend, decides, and does what was decided: from whatever a switch that was killed left behind, either the declared or the previous
  * model serves afterwards. `declared` undefined means that nothing may be served.

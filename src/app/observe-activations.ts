@@ -7,7 +7,7 @@ import { compareText } from "../domain/diagnostic.ts";
 import { toFailure } from "../domain/failure.ts";
 import { isHere, recordPath, type ActivationHost, type Place } from "./activation-host.ts";
 import { observeActivation } from "./activation-journal.ts";
-import { placeOf } from "./converge-serving.ts";
+import { placeOf } from "./activation-host.ts";
 
 type Observer = Pick<ActivationHost, "files" | "paths" | "processes">;
 

@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { GrowingText } from "../ports/serving-engine.ts";
 import { logPath, type ServingMachine } from "./activation-host.ts";
 import { readRecord } from "./activation-journal.ts";
-import { placeOf } from "./converge-serving.ts";
+import { placeOf } from "./activation-host.ts";
 
 /** A piece of a log and the file it is from. */
 export interface LogPiece extends GrowingText {

@@ -9,7 +9,7 @@ import { lockEntryOf } from "./lock.ts";
 import type { Holding, VerificationLevel } from "./observed.ts";
 import type { PlanInput } from "./plan-input.ts";
 import { itemAt } from "./place-index.ts";
-import { roleFindings } from "./role-contract.ts";
+import { roleFindings } from "./plan-roles.ts";
 import { servingProblem, wantedId } from "./serving-problem.ts";
 
 /** What is found in the memory of a server is answered by other actions than what is found on disk. */

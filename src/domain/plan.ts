@@ -13,7 +13,7 @@ import { discoveryBookkeeping, suspicionBookkeeping, suspiciousLosses } from "./
 import { sameRef } from "./placement.ts";
 import type { Verdict } from "./policy.ts";
 import { planRuntime } from "./plan-runtime.ts";
-import { planRoles, unfitModels } from "./role-contract.ts";
+import { planRoles, unfitModels } from "./plan-roles.ts";
 import { bytesToFree } from "./sizes.ts";
 import type { Holding } from "./observed.ts";
 

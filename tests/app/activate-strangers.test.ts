@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { activate } from "../../src/app/activate.ts";
 import { currentActivation } from "../../src/app/current-activation.ts";
-import { convergeServing, placeOf } from "../../src/app/converge-serving.ts";
+import { placeOf } from "../../src/app/activation-host.ts";
+import { convergeServing } from "../../src/app/converge-serving.ts";
 import { commandsOf, failureOf, until, useWorlds } from "./activation-fixture.ts";
 
 const worlds = useWorlds();

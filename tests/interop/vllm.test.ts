@@ -2,7 +2,8 @@ import { cp, mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { activate, deactivate, type ActivationRequest, type ActivationResult } from "../../src/app/activate.ts";
-import { convergeServing, placeOf } from "../../src/app/converge-serving.ts";
+import { placeOf } from "../../src/app/activation-host.ts";
+import { convergeServing } from "../../src/app/converge-serving.ts";
 import { currentActivation } from "../../src/app/current-activation.ts";
 import type { Backend } from "../../src/domain/backend.ts";
 import { ended, startProgram } from "../adapters/filesystem/child.ts";

@@ -3,7 +3,7 @@ import { isHere } from "../../app/activation-host.ts";
 import { currentActivation, remoteActivation, type CurrentActivation } from "../../app/current-activation.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import type { Host } from "../../app/host.ts";
-import { placeOf } from "../../app/converge-serving.ts";
+import { placeOf } from "../../app/activation-host.ts";
 import type { Project } from "../../app/read-project.ts";
 import { isEngine } from "../../domain/activation-arguments.ts";
 import { stateFileOwner } from "../../domain/active-state.ts";
