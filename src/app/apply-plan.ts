@@ -1,6 +1,6 @@
 import type { Action, Blocked, Plan } from "../domain/action.ts";
-import { withBlocked, withVerdicts } from "../domain/plan.ts";
-import { refusalOf } from "../domain/still-valid.ts";
+import { withBlocked, withVerdicts } from "../domain/plan/plan.ts";
+import { refusalOf } from "../domain/plan/still-valid.ts";
 import type { Host } from "./host.ts";
 import { judge, preview, type Preview, type PreviewOptions } from "./preview.ts";
 import type { Project } from "./read-project.ts";

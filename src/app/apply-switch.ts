@@ -1,19 +1,19 @@
 import type { Action, Work } from "../domain/action.ts";
-import type { Activated, SwitchTiming } from "../domain/activation.ts";
-import { stateFileOwner } from "../domain/active-state.ts";
+import type { Activated, SwitchTiming } from "../domain/activation/activation.ts";
+import { stateFileOwner } from "../domain/activation/active-state.ts";
 import type { Backend } from "../domain/backend.ts";
 import { failed } from "../domain/failure.ts";
 import { lockEntryOf } from "../domain/lock.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import { formatDuration } from "../report/quantities.ts";
-import { activate, deactivate, restorePrevious, type ActivationResult, type SwitchOptions } from "./activate.ts";
-import type { ActivationHost } from "./activation-host.ts";
-import { visionProbeFor } from "./activation-vision.ts";
-import { placeOf } from "./activation-host.ts";
+import { activate, deactivate, restorePrevious, type ActivationResult, type SwitchOptions } from "./activation/activate.ts";
+import type { ActivationHost } from "./activation/activation-host.ts";
+import { visionProbeFor } from "./activation/vision.ts";
+import { placeOf } from "./activation/activation-host.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 import type { Connections } from "./host.ts";
-import { leftPlace } from "./observe-activations.ts";
+import { leftPlace } from "./activation/observe-activations.ts";
 
 type SwitchWork = Extract<Work, { verb: "activate" | "deactivate" }>;
 

@@ -2,7 +2,7 @@ import type { DesiredState } from "../domain/desired.ts";
 import type { Memory } from "../domain/inventory.ts";
 import type { LockFile } from "../domain/lock.ts";
 import type { Holding } from "../domain/observed.ts";
-import type { PlanOptions } from "../domain/plan-input.ts";
+import type { PlanOptions } from "../domain/plan/plan-input.ts";
 import type { DecodeOptions } from "../manifest/decode-context.ts";
 import type { ArtifactHub } from "../ports/artifact-hub.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -14,7 +14,7 @@ import type { ProjectSource } from "../ports/project-source.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";
 import type { ServingEngine } from "../ports/serving-engine.ts";
 import type { StateStore } from "../ports/state-store.ts";
-import type { ServingMachine } from "./activation-host.ts";
+import type { ServingMachine } from "./activation/activation-host.ts";
 
 /** The outside systems that a desired state speaks about, connected. */
 export interface Connections {

@@ -1,5 +1,5 @@
 import type { Outcome, Verb } from "../domain/action.ts";
-import { isStaleRunner, runnerOf } from "../domain/kept-loaded.ts";
+import { isStaleRunner, runnerOf } from "../domain/plan/kept-loaded.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { afterEvent, afterSight, isModelState, sightOf, type ModelEvent, type ModelStatusRecord, type Sight } from "../domain/model-state.ts";
 import { observationOf } from "../domain/placement.ts";

@@ -2,7 +2,7 @@ import type { DesiredState } from "../domain/desired.ts";
 import type { Memory } from "../domain/inventory.ts";
 import type { LockFile } from "../domain/lock.ts";
 import type { ObservedState, VerificationLevel } from "../domain/observed.ts";
-import { assessAll } from "../domain/plan.ts";
+import { assessAll } from "../domain/plan/plan.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import type { Connections } from "./host.ts";

@@ -3,7 +3,7 @@ import type { LockEntry } from "../domain/lock.ts";
 import type { Model } from "../domain/model.ts";
 import type { Holding } from "../domain/observed.ts";
 import type { Upstream } from "../domain/upstream.ts";
-import type { UpstreamQuestion } from "../domain/upstream-questions.ts";
+import type { UpstreamQuestion } from "../domain/plan/upstream-questions.ts";
 import type { Host } from "./host.ts";
 import { observe } from "./observe.ts";
 import type { Project } from "./read-project.ts";

@@ -1,5 +1,5 @@
 import { toFailure } from "../domain/failure.ts";
-import type { UpstreamQuestion } from "../domain/upstream-questions.ts";
+import type { UpstreamQuestion } from "../domain/plan/upstream-questions.ts";
 import type { Upstream, UpstreamState } from "../domain/upstream.ts";
 import type { ArtifactHub } from "../ports/artifact-hub.ts";
 

@@ -1,11 +1,11 @@
-import type { Assessment } from "../domain/assess.ts";
+import type { Assessment } from "../domain/plan/assess.ts";
 import { lockEntryOf, type LockEntry } from "../domain/lock.ts";
 import type { KeepLoaded } from "../domain/model.ts";
 import { describeState, type ModelState, type ModelStatusRecord } from "../domain/model-state.ts";
 import { formatBytes, formatSpan } from "../report/quantities.ts";
 import type { Instant } from "../domain/resource.ts";
-import type { ActiveState } from "../domain/active-state.ts";
-import { standElsewhere, standOf, type CurrentActivation } from "./current-activation.ts";
+import type { ActiveState } from "../domain/activation/active-state.ts";
+import { standElsewhere, standOf, type CurrentActivation } from "./activation/current.ts";
 import type { Host } from "./host.ts";
 import { recallStates, statesAfterLook } from "./model-states.ts";
 import type { Preview } from "./preview.ts";

@@ -1,4 +1,4 @@
-import { isEngine } from "../domain/activation-arguments.ts";
+import { isEngine } from "../domain/activation/arguments.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { DesiredState } from "../domain/desired.ts";
 import { failed } from "../domain/failure.ts";

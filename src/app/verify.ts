@@ -1,9 +1,9 @@
-import type { Assessment, Defect } from "../domain/assess.ts";
+import type { Assessment, Defect } from "../domain/plan/assess.ts";
 import { contentDigest } from "../domain/digest.ts";
 import type { Failure } from "../domain/failure.ts";
 import type { MemoryChange } from "../domain/inventory.ts";
 import type { VerificationLevel } from "../domain/observed.ts";
-import { assessAll } from "../domain/plan.ts";
+import { assessAll } from "../domain/plan/plan.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import { integrityOf, modelArtifacts } from "../registry/integrity.ts";
 import { count } from "../report/quantities.ts";

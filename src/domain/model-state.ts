@@ -1,5 +1,5 @@
 import type { Holding, LoadedModel, Observation } from "./observed.ts";
-import { isStaleRunner, staysForEver } from "./kept-loaded.ts";
+import { isStaleRunner, staysForEver } from "./plan/kept-loaded.ts";
 import type { Instant, Milliseconds } from "./resource.ts";
 
 /** A model in the memory of its server. Sizes in bytes. */

@@ -1,4 +1,4 @@
-import { isEngine, ownArgument } from "../domain/activation-arguments.ts";
+import { isEngine, ownArgument } from "../domain/activation/arguments.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { Diagnostic } from "../domain/diagnostic.ts";
 import type { Model } from "../domain/model.ts";

@@ -1,4 +1,4 @@
-import { endpointOf, isEngine } from "../domain/activation-arguments.ts";
+import { endpointOf, isEngine } from "../domain/activation/arguments.ts";
 import type { Backend, BackendType } from "../domain/backend.ts";
 import type { Metadata } from "../domain/resource.ts";
 import { checkedUrl } from "./base-url.ts";

@@ -1,7 +1,7 @@
 import type { Plan } from "../domain/action.ts";
 import { failed } from "../domain/failure.ts";
 import { canonicalJson } from "../domain/json.ts";
-import { planDigest } from "../domain/plan.ts";
+import { planDigest } from "../domain/plan/plan.ts";
 import { placeText } from "./finding.ts";
 import { instanceSegments } from "./schema-findings.ts";
 import { validate } from "./validate.ts";

@@ -1,4 +1,4 @@
-import type { ProcessFacts, ProcessIdentity } from "../domain/activation.ts";
+import type { ProcessFacts, ProcessIdentity } from "../domain/activation/activation.ts";
 import type { Instant, Milliseconds } from "../domain/resource.ts";
 
 /** A program to start in a session and group of its own. No shell: every argument arrives byte for byte. */

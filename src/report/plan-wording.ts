@@ -1,5 +1,5 @@
 import type { Action, Blocked, Plan, PlanSummary, Verb } from "../domain/action.ts";
-import { isDestructive } from "../domain/guards.ts";
+import { isDestructive } from "../domain/plan/guards.ts";
 import type { Verdict } from "../domain/policy.ts";
 import { quotedCommand } from "./command-line.ts";
 import { formatBytes, formatSpan, shortDigest } from "./quantities.ts";

@@ -1,5 +1,5 @@
 import type { Backend } from "../domain/backend.ts";
-import { chooseProfile, type ChosenProfile } from "../domain/profile.ts";
+import { chooseProfile, type ChosenProfile } from "../domain/selection/profile.ts";
 import { failed } from "../domain/failure.ts";
 import type { ProbeImages, Prober } from "../ports/probe.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";

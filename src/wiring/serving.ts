@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { ServingMachine } from "../app/activation-host.ts";
-import { isEngine } from "../domain/activation-arguments.ts";
+import type { ServingMachine } from "../app/activation/activation-host.ts";
+import { isEngine } from "../domain/activation/arguments.ts";
 import type { Backend } from "../domain/backend.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { ServingReader } from "../ports/serving-backend.ts";

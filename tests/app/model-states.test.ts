@@ -3,11 +3,11 @@ import { recallStates, rememberStates, statesAfterLook, statesAfterPass, statesA
 import type { Outcome, Plan } from "../../src/domain/action.ts";
 import { emptyMemory } from "../../src/domain/inventory.ts";
 import type { ObservedState } from "../../src/domain/observed.ts";
-import type { PlanInput } from "../../src/domain/plan-input.ts";
-import { assessAll, plan } from "../../src/domain/plan.ts";
+import type { PlanInput } from "../../src/domain/plan/plan-input.ts";
+import { assessAll, plan } from "../../src/domain/plan/plan.ts";
 import { backendOf, holdingOf, modelOf, ollamaContent, upstreamOf } from "../fakes/content.ts";
 import { MemoryState, MemoryStore } from "../fakes/memory-store.ts";
-import { now, planOptions } from "../domain/world.ts";
+import { now, planOptions } from "../domain/plan/world.ts";
 
 const store = "ollama:local" as const;
 const content = ollamaContent("one");

@@ -1,4 +1,4 @@
-import { observeActivations } from "../../src/app/observe-activations.ts";
+import { observeActivations } from "../../src/app/activation/observe-activations.ts";
 import { observe } from "../../src/app/observe.ts";
 import { createActivationFiles } from "../../src/adapters/process/activation-files.ts";
 import { createEngineProcesses } from "../../src/adapters/process/engine-processes.ts";

@@ -1,6 +1,6 @@
-import type { Candidate } from "../../src/domain/selection-candidate.ts";
-import type { SelectionRequest, SelectionWorld } from "../../src/domain/selection-hurdles.ts";
-import { select } from "../../src/domain/selection.ts";
+import type { Candidate } from "../../src/domain/selection/candidate.ts";
+import type { SelectionRequest, SelectionWorld } from "../../src/domain/selection/hurdles.ts";
+import { select } from "../../src/domain/selection/selection.ts";
 import { isMain, spreadOf, timed, type BenchmarkOptions, type BenchmarkResult } from "./result.ts";
 
 const limit = 5;

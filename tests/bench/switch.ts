@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { activate } from "../../src/app/activate.ts";
-import { servingWorld } from "../app/activation-world.ts";
+import { activate } from "../../src/app/activation/activate.ts";
+import { servingWorld } from "../app/activation/activation-world.ts";
 import { isMain, spreadOf, timed, type BenchmarkOptions, type BenchmarkResult } from "./result.ts";
 
 const load = 500;

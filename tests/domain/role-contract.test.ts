@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { Assessment } from "../../src/domain/assess.ts";
-import { diff } from "../../src/domain/diff.ts";
+import type { Assessment } from "../../src/domain/plan/assess.ts";
+import { diff } from "../../src/domain/plan/diff.ts";
 import { emptyMemory } from "../../src/domain/inventory.ts";
 import type { Model } from "../../src/domain/model.ts";
 import type { Holding, ModelFacts } from "../../src/domain/observed.ts";
-import { assessAll, plan } from "../../src/domain/plan.ts";
-import type { PlanInput } from "../../src/domain/plan-input.ts";
-import { unfitModels } from "../../src/domain/plan-roles.ts";
+import { assessAll, plan } from "../../src/domain/plan/plan.ts";
+import type { PlanInput } from "../../src/domain/plan/plan-input.ts";
+import { unfitModels } from "../../src/domain/plan/plan-roles.ts";
 import { contractOf, fitContract } from "../../src/domain/role-contract.ts";
 import type { Role } from "../../src/domain/role.ts";
 import { backendOf, holdingOf, modelOf, ollamaContent } from "../fakes/content.ts";
-import { now, planOptions } from "./world.ts";
+import { now, planOptions } from "./plan/world.ts";
 
 const role = (name: string, more: Partial<Role> = {}): Role => ({
   kind: "Role",

@@ -5,7 +5,7 @@ import { createEngineProcesses } from "../../src/adapters/process/engine-process
 import { createGpuMeter } from "../../src/adapters/process/gpu-meter.ts";
 import { createDisk } from "../../src/adapters/filesystem/disk.ts";
 import { createProber } from "../../src/adapters/openai/prober.ts";
-import type { ServingMachine } from "../../src/app/activation-host.ts";
+import type { ServingMachine } from "../../src/app/activation/activation-host.ts";
 
 /** This machine, with records below a folder; without one nothing was ever recorded. */
 export function machineBelow(root: string = join(tmpdir(), "holdfast-no-such-folder")): ServingMachine {

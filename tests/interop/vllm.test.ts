@@ -1,15 +1,15 @@
 import { cp, mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { activate, deactivate, type ActivationRequest, type ActivationResult } from "../../src/app/activate.ts";
-import { placeOf } from "../../src/app/activation-host.ts";
-import { convergeServing } from "../../src/app/converge-serving.ts";
-import { currentActivation } from "../../src/app/current-activation.ts";
+import { activate, deactivate, type ActivationRequest, type ActivationResult } from "../../src/app/activation/activate.ts";
+import { placeOf } from "../../src/app/activation/activation-host.ts";
+import { convergeServing } from "../app/activation/converge-serving.ts";
+import { currentActivation } from "../../src/app/activation/current.ts";
 import type { Backend } from "../../src/domain/backend.ts";
 import { ended, startProgram } from "../adapters/filesystem/child.ts";
 import { useWorkspace } from "../adapters/filesystem/workspace.ts";
-import { failureOf } from "../app/activation-fixture.ts";
-import { servingWorld, type ServingWorld } from "../app/activation-world.ts";
+import { failureOf } from "../app/activation/activation-fixture.ts";
+import { servingWorld, type ServingWorld } from "../app/activation/activation-world.ts";
 
 /** A `vllm` executable, and a folder with at least two small models in folders of their own. */
 const vllm = process.env["HOLDFAST_TEST_VLLM"];
@@ -20,7 +20,7 @@ if (missing)
     "skipped: a real vLLM is tried only with HOLDFAST_TEST_VLLM (executable) and HOLDFAST_TEST_VLLM_MODELS (folder with two small models)\n",
   );
 
-const driver = new URL("../app/activation-driver.ts", import.meta.url);
+const driver = new URL("../app/activation/activation-driver.ts", import.meta.url);
 const workspace = useWorkspace();
 const worlds: ServingWorld[] = [];
 afterEach(async () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../src/domain/action.ts";
 import { HoldfastError } from "../../src/domain/failure.ts";
-import { planDigest } from "../../src/domain/plan.ts";
+import { planDigest } from "../../src/domain/plan/plan.ts";
 import { decodePlan, encodePlan } from "../../src/manifest/plan-file.ts";
 import { everyWork, fullPlan } from "./plan-samples.ts";
 

@@ -1,5 +1,5 @@
 import type { Action, Blocked, Bookkeeping, Plan, Precondition, PullRequest, Work } from "../../src/domain/action.ts";
-import { planDigest } from "../../src/domain/plan.ts";
+import { planDigest } from "../../src/domain/plan/plan.ts";
 
 const digest = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c";
 const at = "2026-11-21T11:50:02.000Z";

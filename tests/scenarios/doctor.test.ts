@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { freePort, standInCommand } from "../app/activation-world.ts";
+import { freePort, standInCommand } from "../app/activation/activation-world.ts";
 import { backendManifest, createProject } from "./harness.ts";
 
 describe("the doctor", () => {

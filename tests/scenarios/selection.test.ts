@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startChatServer, type ChatServer } from "../adapters/openai/chat-server.ts";
-import { freePort } from "../app/activation-world.ts";
+import { freePort } from "../app/activation/activation-world.ts";
 import { installSample, makeSample } from "../fakes/ollama-samples.ts";
 import { startFakeOllama } from "../fakes/ollama-server.ts";
 import { backendManifest, createProject, modelManifest, type Project } from "./harness.ts";

@@ -4,9 +4,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createEngineProcesses } from "../../src/adapters/process/engine-processes.ts";
-import { scopeOf } from "../../src/app/activation-host.ts";
-import type { ProcessFacts } from "../../src/domain/activation.ts";
-import { freePort, standInCommand } from "../app/activation-world.ts";
+import { scopeOf } from "../../src/app/activation/activation-host.ts";
+import type { ProcessFacts } from "../../src/domain/activation/activation.ts";
+import { freePort, standInCommand } from "../app/activation/activation-world.ts";
 import { backendManifest, createProject, ended, modelManifest, type Project } from "./harness.ts";
 
 interface Changes {

@@ -1,5 +1,5 @@
 import type { Holding, LoadedModel } from "../../domain/observed.ts";
-import { isStaleRunner } from "../../domain/kept-loaded.ts";
+import { isStaleRunner } from "../../domain/plan/kept-loaded.ts";
 import type { OllamaApi } from "./api.ts";
 import { decodeRunning } from "./listing.ts";
 import { nameKey } from "./names.ts";

@@ -1,6 +1,6 @@
 import type { LoadRequest, UnloadRequest } from "../../domain/action.ts";
 import { failed, HoldfastError } from "../../domain/failure.ts";
-import { runnerOf } from "../../domain/kept-loaded.ts";
+import { runnerOf } from "../../domain/plan/kept-loaded.ts";
 import type { KeepLoaded } from "../../domain/model.ts";
 import type { Holding, LoadedModel, Observation, StoreId } from "../../domain/observed.ts";
 import { itemAt } from "../../domain/place-index.ts";

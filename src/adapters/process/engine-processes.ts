@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
-import type { ProcessFacts, ProcessIdentity } from "../../domain/activation.ts";
+import type { ProcessFacts, ProcessIdentity } from "../../domain/activation/activation.ts";
 import type { EngineProcesses, ProcessSet } from "../../ports/process.ts";
 import { openPortTable } from "./port-holders.ts";
 import { lockPort } from "./port-lock.ts";

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { ProcessFacts } from "../../domain/activation.ts";
+import type { ProcessFacts } from "../../domain/activation/activation.ts";
 import type { PortHolders } from "../../ports/process.ts";
 
 const listenState = "0A";

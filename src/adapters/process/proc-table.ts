@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { failed } from "../../domain/failure.ts";
-import { markerVariable } from "../../domain/activation-environment.ts";
-import type { ProcessFacts } from "../../domain/activation.ts";
+import { markerVariable } from "../../domain/activation/environment.ts";
+import type { ProcessFacts } from "../../domain/activation/activation.ts";
 
 /** The kernel counts start times in these, whatever its own clock; the same on every Linux architecture Node runs on. */
 const ticksPerSecond = 100;

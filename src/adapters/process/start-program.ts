@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { markerVariable, passedVariables } from "../../domain/activation-environment.ts";
+import { markerVariable, passedVariables } from "../../domain/activation/environment.ts";
 import { failed } from "../../domain/failure.ts";
 import type { ProcessExit, StartRequest } from "../../ports/process.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { sameProcess, type ProcessFacts } from "../../domain/activation.ts";
+import { sameProcess, type ProcessFacts } from "../../domain/activation/activation.ts";
 import type { Milliseconds } from "../../domain/resource.ts";
 import type { ProcTable } from "./proc-table.ts";
 

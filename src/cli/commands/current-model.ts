@@ -1,12 +1,11 @@
 import { relative } from "node:path";
-import { isHere } from "../../app/activation-host.ts";
-import { currentActivation, remoteActivation, type CurrentActivation } from "../../app/current-activation.ts";
+import { isHere, placeOf } from "../../app/activation/activation-host.ts";
+import { currentActivation, remoteActivation, type CurrentActivation } from "../../app/activation/current.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import type { Host } from "../../app/host.ts";
-import { placeOf } from "../../app/activation-host.ts";
 import type { Project } from "../../app/read-project.ts";
-import { isEngine } from "../../domain/activation-arguments.ts";
-import { stateFileOwner } from "../../domain/active-state.ts";
+import { isEngine } from "../../domain/activation/arguments.ts";
+import { stateFileOwner } from "../../domain/activation/active-state.ts";
 import { renderServingText, type ServedRow } from "../../report/serving-text.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { CommonOptions, Session } from "../session.ts";
@@ -77,16 +76,23 @@ export function currentText(now: readonly ServedNow[], { paint }: Pick<Session, 
 }
 
 function rowOf({ active, record, served, ...current }: ServedNow, root: string): ServedRow {
-  const model = active?.logical_name ?? record?.pending?.target?.model;
   const ids = served?.state === "serving" ? served.models.map(({ id }) => id) : [];
-  const log = record?.committed?.log;
-  const { condition } = record ?? {};
   return {
     ...current,
     ids: active === undefined ? ids : [active.served_model_id],
-    ...(model === undefined ? {} : { model }),
     ...(active === undefined ? {} : { pid: active.pid, since: new Date(active.started_at * 1000).toISOString() }),
-    ...(log === undefined || current.state === "stopped" ? {} : { log: relative(root, log) }),
-    ...(condition?.status === "False" && condition.reason !== "Stopped" ? { problem: condition.message } : {}),
+    ...modelOf(active, record),
+    ...troubleOf(record),
+    ...(record?.committed === undefined || current.state === "stopped" ? {} : { log: relative(root, record.committed.log) }),
   };
+}
+
+function modelOf(active: ServedNow["active"], record: ServedNow["record"]): Pick<ServedRow, "model"> {
+  const model = active?.logical_name ?? record?.pending?.target?.model;
+  return model === undefined ? {} : { model };
+}
+
+function troubleOf(record: ServedNow["record"]): Pick<ServedRow, "problem"> {
+  const condition = record?.condition;
+  return condition?.status === "False" && condition.reason !== "Stopped" ? { problem: condition.message } : {};
 }

@@ -1,5 +1,5 @@
-import { examine } from "../../app/doctor.ts";
-import type { Check } from "../../app/doctor-check.ts";
+import { examine } from "../../app/doctor/doctor.ts";
+import type { Check } from "../../app/doctor/check.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
 import { count } from "../../report/quantities.ts";

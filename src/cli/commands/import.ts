@@ -1,4 +1,4 @@
-import { discoverModels } from "../../app/discover.ts";
+import { discoverModels } from "../../app/registry/discover.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";

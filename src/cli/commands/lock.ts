@@ -1,5 +1,5 @@
 import { lockModels, unlockModels, type LockResult } from "../../app/lock.ts";
-import { refreshLocks } from "../../app/refresh-locks.ts";
+import { refreshLocks } from "../../app/registry/refresh-locks.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import type { Host } from "../../app/host.ts";
 import { plainText } from "../../report/escape.ts";

@@ -1,5 +1,5 @@
 import { failed } from "../../domain/failure.ts";
-import { followLog, lastLog, logOf } from "../../app/serving-log.ts";
+import { followLog, lastLog, logOf } from "../../app/activation/serving-log.ts";
 import { nearest } from "../../manifest/nearest.ts";
 import { plainLines } from "../../report/escape.ts";
 import type { CommonOptions, Session } from "../session.ts";

@@ -1,6 +1,6 @@
 import { relative, resolve } from "node:path";
 import { exitCodes } from "../../app/exit-code.ts";
-import { migrateRegistry, type RegistryMigration } from "../../app/migrate-registry.ts";
+import { migrateRegistry, type RegistryMigration } from "../../app/registry/migrate-registry.ts";
 import { failed } from "../../domain/failure.ts";
 import { renderDiagnostics } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";

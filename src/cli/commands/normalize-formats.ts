@@ -1,5 +1,5 @@
 import { exitCodes } from "../../app/exit-code.ts";
-import { normalizeFormats as normalize } from "../../app/normalize-formats.ts";
+import { normalizeFormats as normalize } from "../../app/registry/normalize-formats.ts";
 import { count } from "../../report/quantities.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { Session } from "../session.ts";

@@ -1,5 +1,5 @@
 import type { PreviewOptions } from "../../app/preview.ts";
-import type { PlanOptions } from "../../domain/plan-input.ts";
+import type { PlanOptions } from "../../domain/plan/plan-input.ts";
 import type { VerificationLevel } from "../../domain/observed.ts";
 import type { CommonOptions, Session } from "../session.ts";
 import type { Host } from "../../app/host.ts";

@@ -1,8 +1,8 @@
 import { exitCodes } from "../../app/exit-code.ts";
-import { probe, publishProbe, type ProbeOrder, type ProbeResult } from "../../app/probe.ts";
+import { probe, publishProbe, type ProbeOrder, type ProbeResult } from "../../app/selection/probe.ts";
 import type { Host } from "../../app/host.ts";
-import { selectFrom } from "../../app/select.ts";
-import type { Selected } from "../../domain/selection.ts";
+import { selectFrom } from "../../app/selection/select.ts";
+import type { Selected } from "../../domain/selection/selection.ts";
 import { plainText } from "../../report/escape.ts";
 import { formatDuration } from "../../report/quantities.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";

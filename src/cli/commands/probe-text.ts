@@ -1,4 +1,4 @@
-import { defaultTextPrompt } from "../../app/probe.ts";
+import { defaultTextPrompt } from "../../app/selection/probe.ts";
 import type { Session } from "../session.ts";
 import { runProbe, type ProbeOptions } from "./probe-command.ts";
 

@@ -1,4 +1,4 @@
-import { readPrompts } from "../../app/probe.ts";
+import { readPrompts } from "../../app/selection/probe.ts";
 import { failed } from "../../domain/failure.ts";
 import type { Session } from "../session.ts";
 import { runProbe, type ProbeOptions } from "./probe-command.ts";

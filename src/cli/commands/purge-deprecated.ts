@@ -1,5 +1,5 @@
 import { exitCodes } from "../../app/exit-code.ts";
-import { purgeEntries } from "../../app/retire-entries.ts";
+import { purgeEntries } from "../../app/registry/retire-entries.ts";
 import { renderDiagnostics } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";
 import { count } from "../../report/quantities.ts";

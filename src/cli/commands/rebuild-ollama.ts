@@ -1,5 +1,5 @@
 import { exitCodes } from "../../app/exit-code.ts";
-import { rebuildEntries } from "../../app/rebuild-entries.ts";
+import { rebuildEntries } from "../../app/registry/rebuild-entries.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { Session } from "../session.ts";
 import { changesText, editRegistry, unknownText, writtenText, type EditFlags } from "./registry-edit.ts";

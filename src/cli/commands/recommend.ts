@@ -1,4 +1,4 @@
-import { recommendFor } from "../../app/recommend.ts";
+import { recommendFor } from "../../app/selection/recommend.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";
 import type { Session } from "../session.ts";

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Host } from "../../app/host.ts";
 import type { Project } from "../../app/read-project.ts";
-import { readRegistry, type RegistryOnDisk, type RegistryWrite } from "../../app/registry-files.ts";
+import { readRegistry, type RegistryOnDisk, type RegistryWrite } from "../../app/registry/registry-files.ts";
 import { failed, type Failure } from "../../domain/failure.ts";
 import { renderDiagnostics } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";

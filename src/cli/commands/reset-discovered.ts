@@ -1,6 +1,6 @@
 import { exitCodes } from "../../app/exit-code.ts";
-import { rebuildEntries } from "../../app/rebuild-entries.ts";
-import { resetEntries } from "../../app/retire-entries.ts";
+import { rebuildEntries } from "../../app/registry/rebuild-entries.ts";
+import { resetEntries } from "../../app/registry/retire-entries.ts";
 import { plainText } from "../../report/escape.ts";
 import { count } from "../../report/quantities.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { exitCodeOfFailure } from "../failure-exit.ts";
-import { defaultRoles, resolveRoles } from "../../app/resolve-roles.ts";
+import { defaultRoles, resolveRoles } from "../../app/selection/resolve-roles.ts";
 import { toFailure } from "../../domain/failure.ts";
 import { renderFailure } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";

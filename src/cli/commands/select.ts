@@ -1,7 +1,7 @@
 import { exitCodeOfFailure } from "../failure-exit.ts";
-import { selectFrom } from "../../app/select.ts";
+import { selectFrom } from "../../app/selection/select.ts";
 import { toFailure } from "../../domain/failure.ts";
-import type { Judgement, Selected, Selection } from "../../domain/selection.ts";
+import type { Judgement, Selected, Selection } from "../../domain/selection/selection.ts";
 import { plainText } from "../../report/escape.ts";
 import { renderTable } from "../../report/table.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";

@@ -1,10 +1,10 @@
-import { checkTimeout } from "../../app/backends.ts";
-import { readSelection, type SelectionView } from "../../app/select.ts";
+import { checkTimeout } from "../../app/selection/backends.ts";
+import { readSelection, type SelectionView } from "../../app/selection/select.ts";
 import type { Host } from "../../app/host.ts";
 import type { Project } from "../../app/read-project.ts";
 import { failed } from "../../domain/failure.ts";
-import type { Refused } from "../../domain/selection.ts";
-import type { SelectionRequest } from "../../domain/selection-hurdles.ts";
+import type { Refused } from "../../domain/selection/selection.ts";
+import type { SelectionRequest } from "../../domain/selection/hurdles.ts";
 import type { CommonOptions, Session } from "../session.ts";
 
 /** Options of every command that chooses a model. */

@@ -1,4 +1,4 @@
-import { backendRows, checkBackends, checkTimeout, type BackendRow } from "../../app/backends.ts";
+import { backendRows, checkBackends, checkTimeout, type BackendRow } from "../../app/selection/backends.ts";
 import { exitCodes } from "../../app/exit-code.ts";
 import { plainText } from "../../report/escape.ts";
 import { renderTable } from "../../report/table.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { exitCodes } from "../../app/exit-code.ts";
-import { syncDownloader as sync } from "../../app/sync-downloads.ts";
+import { syncDownloader as sync } from "../../app/registry/sync-downloads.ts";
 import { renderDiagnostics } from "../../report/diagnostics-text.ts";
 import { plainText } from "../../report/escape.ts";
 import { decodeOutputs, jsonAnswer, writeOutputs } from "../outputs.ts";

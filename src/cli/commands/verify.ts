@@ -1,6 +1,6 @@
 import type { Host } from "../../app/host.ts";
 import { lockModels, type LockResult } from "../../app/lock.ts";
-import { refreshLocks } from "../../app/refresh-locks.ts";
+import { refreshLocks } from "../../app/registry/refresh-locks.ts";
 import { exitCodeOfVerification, verifyModels, type Verification } from "../../app/verify.ts";
 import { toFailure } from "../../domain/failure.ts";
 import type { VerificationLevel } from "../../domain/observed.ts";

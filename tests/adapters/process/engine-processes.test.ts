@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { createEngineProcesses } from "../../../src/adapters/process/engine-processes.ts";
 import { parseStat } from "../../../src/adapters/process/proc-table.ts";
-import type { ProcessIdentity } from "../../../src/domain/activation.ts";
+import type { ProcessIdentity } from "../../../src/domain/activation/activation.ts";
 import { HoldfastError } from "../../../src/domain/failure.ts";
-import { freePort } from "../../app/activation-world.ts";
+import { freePort } from "../../app/activation/activation-world.ts";
 import { useWorkspace } from "../filesystem/workspace.ts";
 
 const workspace = useWorkspace();
