@@ -8,7 +8,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ProgressSink } from "../ports/progress.ts";
 import { formatDuration } from "../report/quantities.ts";
 import { activate, deactivate, restorePrevious, type ActivationResult, type SwitchOptions } from "./activation/activate.ts";
-import type { ActivationHost } from "./activation/activation-host.ts";
+import type { ActivationHost, ServingMachine } from "./activation/activation-host.ts";
 import { visionProbeFor } from "./activation/vision.ts";
 import { placeOf } from "./activation/activation-host.ts";
 import type { ExecuteContext } from "./execute-context.ts";
@@ -29,7 +29,7 @@ export async function applySwitch(action: Action, work: SwitchWork, context: Exe
   const host = activationHost(context.connections, context.clock, context.progress);
   const backend = context.desired.backends.find((candidate) => candidate.metadata.name === work.backend);
   const options = switchOptions(action.id, backend, context);
-  if (work.verb === "deactivate") return stop(host, backend, work.backend, options);
+  if (work.verb === "deactivate") return stop({ ...host, stateFile: context.connections.machine.stateFile }, backend, work.backend, options);
   if (backend === undefined) throw failed("precondition", `no manifest declares Backend ${work.backend} any more`, { retry: "transient" });
   const result =
     work.restore === true ? await restorePrevious(host, backend, options) : await serve(action, work, { host, backend, options, context });
@@ -79,10 +79,17 @@ async function serve(
   return activate(host, request, options);
 }
 
-async function stop(host: ActivationHost, backend: Backend | undefined, name: string, options: SwitchOptions): Promise<string> {
+async function stop(
+  host: ActivationHost & Pick<ServingMachine, "stateFile">,
+  backend: Backend | undefined,
+  name: string,
+  options: SwitchOptions,
+): Promise<string> {
   const place = backend === undefined ? await leftPlace(host, name) : placeOf(backend, options.stateFile);
   if (place === undefined) throw failed("precondition", `where ${name} listened is not known any more`, { retry: "transient" });
-  await deactivate(host, { ...place, adopt: backend?.adopt === true }, options);
+  // A backend that has left owned the state file when its server is the one that is named there.
+  const stateFile = backend === undefined ? { stateFile: host.stateFile } : {};
+  await deactivate(host, { ...place, ...stateFile, adopt: backend?.adopt === true }, options);
   return `nothing serves on port ${place.port}`;
 }
 

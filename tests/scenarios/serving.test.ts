@@ -296,5 +296,17 @@ describe("serving at the command line", () => {
     expect((await project.run("plan")).stdout).toContain("its backend has left the manifests");
     await project.run("reconcile");
     expect(gpu.ours()).toEqual([]);
+    expect(existsSync(join(project.root, "_staging/active_vllm.json"))).toBe(false);
+  });
+
+  it("S1.47 says that a server was killed, not that it starts, and the next pass starts it again", async () => {
+    const gpu = await machine();
+    const { project } = gpu;
+    await gpu.declare("a");
+    await project.expect(0, "reconcile");
+    process.kill((await current(gpu)).pid ?? 0, "SIGKILL");
+    expect(["silent", "stopped"]).toContain((await current(gpu)).state);
+    await project.expect(0, "reconcile");
+    expect(await current(gpu)).toMatchObject({ logical_name: "a", state: "serving" });
   });
 });

@@ -56,6 +56,13 @@ export function standOf(port: number, seen: Seen, served: ServingObservation | u
   if (committed !== undefined && leaderLives(committed, seen.ours))
     return { state: answers(committed.target, served) ? "serving" : "silent", active: activeStateOf(committed), notes: [] };
   if (seen.ours.length === 0) return theirs(port, seen, written);
+  if (committed !== undefined && pending === undefined)
+    return {
+      state: "silent",
+      notes: [
+        `the server of ${committed.target.model} (pid ${committed.leader.pid}) has ended, and processes that it started are left; holdfast reconcile mends it`,
+      ],
+    };
   const note = `${pending?.target?.model ?? "a server"} is being started, or was when a switch was interrupted; holdfast reconcile sees it through`;
   return { state: "loading", notes: [note] };
 }

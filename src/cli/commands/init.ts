@@ -14,7 +14,7 @@ export async function init(session: Session, _options: CommonOptions, [dir]: rea
     [join(root, "manifests", "models.yaml"), manifestTemplate],
     [join(root, "policies", "code-at-load.yaml"), policyTemplate],
     [join(root, "configs", "holdfast.yaml"), settingsTemplate],
-    [join(root, ".gitignore"), ".holdfast/\n"],
+    [join(root, ".gitignore"), ".holdfast/\n_staging/\nlogs/\n"],
     ...Object.entries(schemas).map(([name, schema]): readonly [string, string] => [
       join(root, "configs", "schemas", `${name}.schema.json`),
       `${JSON.stringify(schema, undefined, 2)}\n`,
